@@ -1,0 +1,3 @@
+FROM ubuntu:latest
+RUN touch test
+CMD ["ls", "--help"]

@@ -1,0 +1,47 @@
+"""Where an engine listens, and what led us there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+__all__ = ["Endpoint", "Tls"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """Files for a TCP connection, as docker-py's ``TLSConfig`` wants them; ``""`` where there is none."""
+
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+    verify: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """The address of an engine.
+
+    Attributes:
+        url: ``unix:///run/x.sock``, ``tcp://host:2376``, ``ssh://user@host``.
+        name: what people call it: "private engine", "default socket", "context colima".
+        source: what chose it: ``--dockerlab-engine``, ``DOCKER_HOST``, "found", "started by this run".
+        private: it is ours, and so are its registry settings.
+        registry: ``127.0.0.1:PORT`` of the registry beside a private engine, else ``""``.
+        tls: for TCP with certificates.
+    """
+
+    url: str
+    name: str
+    source: str
+    private: bool = False
+    registry: str = ""
+    tls: Tls | None = None
+
+    @property
+    def socket(self) -> str:
+        """Path of the unix socket, or ``""`` where the address is another kind."""
+        return self.url.removeprefix("unix://") if self.url.startswith("unix://") else ""
+
+    def chosen_by(self, source: str) -> Endpoint:
+        """The same address, found another way."""
+        return replace(self, source=source)

@@ -1,0 +1,129 @@
+"""Plain HTTP to an engine, for questions asked before docker-py is worth importing."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import ssl
+import subprocess
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from pytest_dockerlab.engine.endpoint import Endpoint, Tls
+
+__all__ = ["Answer", "UnixConnection", "ask", "ping"]
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self.sock.settimeout(self.timeout)
+            self.sock.connect(self._path)
+        except BaseException:
+            self.sock.close()
+            self.sock = None
+            raise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Whether an engine answered, and what was in the way if it did not."""
+
+    ok: bool
+    reason: str
+
+
+def ask(path: str, method: str, target: str, *, timeout: float = 5.0) -> tuple[int, bytes]:
+    """One request over the unix socket ``path``: status and body. Raises: OSError, http.client.HTTPException."""
+    with contextlib.closing(UnixConnection(path, timeout)) as connection:
+        connection.request(method, target)
+        response = connection.getresponse()
+        return response.status, response.read()
+
+
+def ping(endpoint: Endpoint, *, timeout: float = 3.0) -> Answer:
+    """Ask ``GET /_ping``, and put into words why there is no answer. Never raises for an engine that is not there.
+
+    Args:
+        endpoint: its address; ssh is asked for whether a connection can be made at all.
+        timeout: seconds.
+    """
+    parts = urlsplit(endpoint.url)
+    try:
+        if parts.scheme == "unix":
+            status, body = ask(endpoint.socket, "GET", "/_ping", timeout=timeout)
+        elif parts.scheme == "ssh":
+            return _ping_ssh(endpoint.url, timeout)
+        elif parts.scheme in ("tcp", "http", "https"):
+            status, body = _ping_tcp(endpoint, timeout)
+        else:
+            return Answer(ok=False, reason=f"not an address of an engine: {endpoint.url!r}")
+    except FileNotFoundError:
+        return Answer(ok=False, reason="no such socket")
+    except PermissionError:
+        return Answer(ok=False, reason="this user may not open the socket (is it in the group docker?)")
+    except ConnectionRefusedError:
+        return Answer(ok=False, reason="nobody listens there")
+    except TimeoutError:
+        return Answer(ok=False, reason=f"no answer within {timeout:g} s")
+    except ssl.SSLError as error:
+        return Answer(ok=False, reason=f"TLS: {error.reason or error}")
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        return Answer(ok=False, reason=str(error) or type(error).__name__)
+    if status == 200:
+        return Answer(ok=True, reason="answers")
+    return Answer(ok=False, reason=f"answers {status}, which no engine does: {body[:80].decode(errors='replace')!r}")
+
+
+def _ping_tcp(endpoint: Endpoint, timeout: float) -> tuple[int, bytes]:
+    parts = urlsplit(endpoint.url)
+    host, secure = parts.hostname or "localhost", endpoint.tls is not None or parts.scheme == "https"
+    connection: http.client.HTTPConnection
+    if secure:
+        connection = http.client.HTTPSConnection(
+            host, parts.port or 2376, timeout=timeout, context=_context(endpoint.tls or Tls())
+        )
+    else:
+        connection = http.client.HTTPConnection(host, parts.port or 2375, timeout=timeout)
+    with contextlib.closing(connection):
+        connection.request("GET", "/_ping")
+        response = connection.getresponse()
+        return response.status, response.read()
+
+
+def _context(tls: Tls) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=tls.ca or None)
+    if not tls.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if tls.cert:
+        context.load_cert_chain(tls.cert, tls.key or None)
+    return context
+
+
+def _ping_ssh(url: str, timeout: float) -> Answer:
+    # The ssh program knows the user's configuration and agents; BatchMode keeps it from asking for a password.
+    parts = urlsplit(url)
+    command = ["ssh", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={max(1, int(timeout))}"]
+    command += ["-p", str(parts.port)] if parts.port else []
+    command += ["-l", parts.username] if parts.username else []
+    command += ["--", parts.hostname or "", "docker", "system", "dial-stdio"]
+    request = b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n"
+    try:
+        done = subprocess.run(command, input=request, capture_output=True, timeout=timeout, check=False)
+    except FileNotFoundError:
+        return Answer(ok=False, reason="the ssh program is not installed")
+    except subprocess.TimeoutExpired:
+        return Answer(ok=False, reason=f"no answer over ssh within {timeout:g} s")
+    if b" 200 " in done.stdout.split(b"\r\n")[0]:
+        return Answer(ok=True, reason="answers")
+    last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"ssh ended with {done.returncode}"]
+    return Answer(ok=False, reason=last[0])

@@ -1,0 +1,102 @@
+"""Processes by id and start time, found and ended, through ``/proc`` (proc(5))."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+__all__ = ["alive", "descendants", "end", "engine_processes", "started"]
+
+# What an engine of ours consists of; a process is ours only if it is one of these and works in our folder.
+_PROGRAMS = (
+    "dockerd", "containerd", "containerd-shim", "docker-proxy", "docker-registry", "runc", "rootlesskit",
+    "slirp4netns", "vpnkit", "podman", "conmon", "rootlessport", "fuse-overlayfs", "aardvark-dns", "catatonit", "dnsmasq",
+)  # fmt: skip
+
+
+def _stat(pid: int) -> list[str]:
+    # The name in brackets may hold blanks and brackets itself: what follows the last one is regular.
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return []
+    return text[text.rindex(")") + 2 :].split()
+
+
+def started(pid: int) -> int:
+    """Clock ticks since boot at which ``pid`` started, 0 if there is none: with the pid it names one process for good."""
+    fields = _stat(pid)
+    return int(fields[19]) if fields else 0
+
+
+def alive(pid: int, start: int = 0) -> bool:
+    """Whether the process runs; a zombie does not. ``start`` guards against a pid that was given out again."""
+    fields = _stat(pid) if pid > 0 else []
+    return bool(fields) and fields[0] not in "ZX" and start in (0, int(fields[19]))
+
+
+def _pids() -> Iterator[int]:
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            yield int(name)
+
+
+def descendants(roots: Iterable[int]) -> set[int]:
+    """All children of ``roots``, and theirs, without the roots."""
+    children: dict[int, list[int]] = {}
+    for pid in _pids():
+        if fields := _stat(pid):
+            children.setdefault(int(fields[1]), []).append(pid)
+    found: set[int] = set()
+    queue = list(roots)
+    while queue:
+        for child in children.get(queue.pop(), ()):
+            if child not in found:
+                found.add(child)
+                queue.append(child)
+    return found
+
+
+def engine_processes(folder: Path) -> set[int]:
+    """Engine programs that were started with a path under ``folder``, by whoever."""
+    prefix = f"{folder}/"
+    found = set()
+    for pid in _pids():
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+        except OSError:  # it ended, or is another user's
+            continue
+        program = os.path.basename(words[0])
+        if program.startswith(_PROGRAMS) and any(prefix in word for word in words[1:]):
+            found.add(pid)
+    return found
+
+
+def end(pids: Iterable[int], *, grace: float = 0.0, within: float = 10.0) -> set[int]:
+    """SIGTERM, then SIGKILL after ``grace`` seconds, then wait until all are gone.
+
+    Returns:
+        What still runs after ``within`` seconds more (uninterruptible sleep); empty as a rule.
+    """
+    left = {pid: started(pid) for pid in pids if pid not in (1, os.getpid())}
+    for number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, within)):
+        if patience <= 0:
+            continue
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, number)
+        deadline = time.monotonic() + patience
+        while left and time.monotonic() < deadline:
+            for pid in left:
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, os.WNOHANG)  # a child of ours stays a zombie until asked for
+            left = {pid: start for pid, start in left.items() if alive(pid, start)}
+            if left:
+                time.sleep(0.01)
+        if not left:
+            break
+    return set(left)

@@ -1,0 +1,63 @@
+"""Platforms as images and engines name them: ``linux/amd64``, ``linux/arm64/v8``."""
+
+from __future__ import annotations
+
+import platform as _host
+from dataclasses import dataclass
+
+from pytest_dockerlab.errors import UsageError
+
+__all__ = ["Platform"]
+
+# What kernels, distributions and people call an architecture, to Go's name for it
+# (containerd's platforms package normalises the same way).
+_ARCHITECTURES = {
+    "x86_64": "amd64",
+    "x86-64": "amd64",
+    "aarch64": "arm64",
+    "armhf": "arm",
+    "armv7l": "arm",
+    "i386": "386",
+    "i686": "386",
+}
+_MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "arm": "armv7l", "386": "i686"}
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Operating system, architecture and variant of an image or an engine."""
+
+    os: str = "linux"
+    architecture: str = "amd64"
+    variant: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Platform:
+        """Read ``os/arch[/variant]``, or an architecture alone.
+
+        Raises:
+            UsageError: another form.
+        """
+        parts = text.strip().lower().split("/")
+        if len(parts) == 1:
+            parts = ["linux", *parts]
+        if len(parts) > 3 or not all(parts):
+            raise UsageError(f"not a platform: {text!r}", remedy='write it as "linux/amd64" or "linux/arm64"')
+        architecture = _ARCHITECTURES.get(parts[1], parts[1])
+        variant = parts[2] if len(parts) == 3 else ("v7" if parts[1] in ("armhf", "armv7l") else "")
+        if architecture == "arm64" and variant == "v8":
+            variant = ""  # v8 is arm64's default and says nothing more.
+        return cls(parts[0], architecture, variant)
+
+    @classmethod
+    def of_host(cls) -> Platform:
+        """The platform of the machine that runs this process (an engine may be elsewhere)."""
+        return cls.parse(f"linux/{_host.machine()}")
+
+    @property
+    def machine(self) -> str:
+        """What ``uname -m`` prints there: ``x86_64``, ``aarch64``."""
+        return _MACHINES.get(self.architecture, self.architecture)
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.os, self.architecture, self.variant) if part)

@@ -1,0 +1,123 @@
+"""The user's choices, read once: command line over environment over ini."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal, get_args
+
+from pytest_dockerlab.errors import UsageError
+
+__all__ = ["NAMES", "Bases", "Settings", "read_settings"]
+
+Bases = Literal["auto", "pull", "stand-in"]
+
+# Setting → its environment variable; option and ini follow from the name.
+NAMES: Mapping[str, str] = {
+    "engine": "DOCKERLAB_ENGINE",
+    "mirror": "DOCKERLAB_MIRROR",
+    "bases": "DOCKERLAB_BASES",
+    "install": "DOCKERLAB_INSTALL",
+    "dockerfiles": "DOCKERLAB_DOCKERFILES",
+    "strict": "DOCKERLAB_STRICT",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the user chose, and where each choice came from.
+
+    Attributes:
+        engine: ``""`` (find one), ``"private"``, or an address (``unix://``, ``tcp://``, ``ssh://``)
+            or ``context:NAME``.
+        mirror: registry host that serves Docker Hub's images, ``""`` for none.
+        bases: ``auto`` pulls and falls back to stand-ins; ``pull`` and ``stand-in`` insist.
+        install: packages that are missing may be installed.
+        dockerfiles: folder whose sub-folders ``lab.build("name")`` finds.
+        strict: a missing capability fails instead of skipping; on where ``CI`` is set.
+        sources: setting → what set it, for messages.
+    """
+
+    engine: str = ""
+    mirror: str = ""
+    bases: Bases = "auto"
+    install: bool = False
+    dockerfiles: Path = Path("dockerfiles")
+    strict: bool = False
+    sources: tuple[tuple[str, str], ...] = ()
+
+    def source(self, name: str) -> str:
+        """What set ``name``: ``--dockerlab-engine``, ``DOCKERLAB_ENGINE``, ``ini dockerlab_engine`` or ``default``."""
+        return dict(self.sources).get(name, "default")
+
+
+def _flag(text: str, source: str) -> bool:
+    lowered = text.strip().lower()
+    if lowered in ("1", "true", "yes", "on"):
+        return True
+    if lowered in ("0", "false", "no", "off", ""):
+        return False
+    raise UsageError(f"{source}: not a yes or no: {text!r}", remedy="write 1 or 0")
+
+
+def read_settings(
+    options: Mapping[str, object] | None = None,
+    ini: Mapping[str, str] | None = None,
+    environ: Mapping[str, str] = os.environ,
+    root: Path | None = None,
+) -> Settings:
+    """Merge the three places where a setting can stand.
+
+    Args:
+        options: setting → value from the command line; ``None`` where not given.
+        ini: setting → text from the ini file; ``""`` where not given.
+        environ: the environment.
+        root: folder that a relative ``dockerfiles`` starts from.
+
+    Raises:
+        UsageError: a bad value; the message names its source.
+    """
+    assert set(NAMES) < {field.name for field in fields(Settings)}
+    values: dict[str, object] = {}
+    sources: list[tuple[str, str]] = []
+    for name, variable in NAMES.items():
+        if options and options.get(name) is not None:
+            value, source = options[name], "--dockerlab-" + name
+        elif variable in environ:
+            value, source = environ[variable], variable
+        elif ini and ini.get(name):
+            value, source = ini[name], f"ini dockerlab_{name}"
+        else:
+            continue
+        sources.append((name, source))
+        values[name] = _checked(name, value, source)
+    if "strict" not in values and environ.get("CI", "").lower() not in ("", "0", "false"):
+        values["strict"] = True
+        sources.append(("strict", "CI"))
+    dockerfiles = Path(str(values.get("dockerfiles", "dockerfiles")))
+    values["dockerfiles"] = (root or Path.cwd()) / dockerfiles
+    return Settings(**values, sources=tuple(sources))  # type: ignore[arg-type]  # each value was checked above
+
+
+def _checked(name: str, value: object, source: str) -> object:
+    if name in ("install", "strict"):
+        return value if isinstance(value, bool) else _flag(str(value), source)
+    text = str(value).strip()
+    if name == "bases" and text not in get_args(Bases):
+        ways = ", ".join(get_args(Bases))
+        raise UsageError(f"{source}: not a way to get base images: {text!r}", remedy=f"one of {ways}")
+    if name == "engine" and text and not _is_engine(text):
+        raise UsageError(
+            f"{source}: not an engine: {text!r}",
+            remedy="write private, context:NAME, or an address such as unix:///var/run/docker.sock or tcp://host:2375",
+        )
+    return text
+
+
+def _is_engine(text: str) -> bool:
+    scheme, separator, rest = text.partition("://")
+    if separator:
+        return scheme in ("unix", "tcp", "ssh", "http", "https") and bool(rest)
+    return text == "private" or (text.startswith("context:") and len(text) > len("context:"))
