@@ -1,2 +1,215 @@
-def main() -> int:
+"""The ``dockerlab`` program: doctor, up, down, bases."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_dockerlab.errors import LabError, NotFound, UsageError
+from pytest_dockerlab.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from pytest_dockerlab.engine.endpoint import Endpoint
+    from pytest_dockerlab.engine.engine import Engine
+
+__all__ = ["main"]
+
+_EPILOG = """\
+To begin:
+  dockerlab doctor          see which engine the tests would use, and what is missing
+  dockerlab up --install    start an engine of your own, installing Docker first if need be
+  pytest                    run tests that use the `lab` fixture
+  dockerlab down            take that engine down again, without a trace
+
+A test run needs none of this: with no engine at hand it starts one of its own, and ends it.
+Exit codes: 0 fine, 1 no engine or a failure, 2 a wrong command line.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Returns: 0 fine, 1 no engine or a failure, 2 a wrong command line or setting."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        options = {"engine": parsed.engine, "mirror": parsed.mirror, "install": parsed.install or None}
+        settings = read_settings(options)
+        return int(parsed.run(parsed, settings))
+    except UsageError as error:
+        print(f"dockerlab: {error}", file=sys.stderr)
+        return 2
+    except LabError as error:
+        print(f"dockerlab: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="dockerlab",
+        description="Find, start and end container engines for tests of pytest-dockerlab.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(engine=None, mirror=None, install=False)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    doctor = commands.add_parser(
+        "doctor",
+        help="which engine the tests would use, why, and what is missing",
+        description="Look at every place where an engine can be, in the order in which a test run does, and say what "
+        "was found there. Starts, installs and changes nothing. Ends with 1 where no engine can be had.",
+    )
+    doctor.add_argument("--json", action="store_true", help="for programs: engine, candidates, capabilities, bases")
+    _engine_option(doctor)
+    doctor.set_defaults(run=_doctor)
+
+    up = commands.add_parser(
+        "up",
+        help="start a private engine that stays until `dockerlab down`",
+        description="Start an engine of your own beside whatever runs here: own socket, data, bridge and firewall "
+        "rules. As root it is Docker's dockerd, otherwise rootless dockerd or Podman. Its containers and volumes end "
+        "with it; images and the build cache are kept for the next one. Calling it twice starts two.",
+    )
+    up.add_argument(
+        "--install", action="store_true", help="install the distribution's packages first, where missing (apt)"
+    )
+    up.add_argument("--mirror", metavar="HOST", help="registry that serves Docker Hub's images (DOCKERLAB_MIRROR)")
+    up.set_defaults(run=_up)
+
+    down = commands.add_parser(
+        "down",
+        help="end private engines, and remove whatever killed ones left",
+        description="End the engines that `dockerlab up` started, and remove processes, mounts, bridges and rules that "
+        "engines left which were killed. Engines that are not ours are never touched. Downloaded and built images stay "
+        "in the cache.",
+    )
+    down.add_argument(
+        "--all", action="store_true", help="engines of test runs that are going on, too: those runs will fail"
+    )
+    down.set_defaults(run=_down)
+
+    bases = commands.add_parser(
+        "bases",
+        help="base images: what is there, and what would be a stand-in",
+        description="List the base images that tests use, and for each whether it is present, can be pulled, or would "
+        "be a stand-in made from the distribution's packages.",
+    )
+    bases.add_argument("--json", action="store_true", help="for programs")
+    _engine_option(bases)
+    bases.set_defaults(run=_bases)
+    return parser
+
+
+def _engine_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--engine", metavar="ENGINE", help="as DOCKERLAB_ENGINE: private, context:NAME, unix:///PATH or tcp://HOST:PORT"
+    )
+
+
+def _tell(line: str) -> None:
+    print(f"· {line}", file=sys.stderr, flush=True)
+
+
+def _doctor(parsed: argparse.Namespace, settings: Settings) -> int:
+    from pytest_dockerlab.engine.doctor import examine
+
+    found = examine(settings)
+    if parsed.json:
+        print(json.dumps({**found.as_json(), "bases": _base_rows(settings, found.discovery.chosen)}, indent=2))
+        return 0 if found.usable else 1
+    print(found.as_text())
+    if found.usable:
+        print("Base images: see dockerlab bases")
+    return 0 if found.usable else 1
+
+
+def _up(parsed: argparse.Namespace, settings: Settings) -> int:
+    from pytest_dockerlab.engine import install, private
+
+    if settings.install:
+        install.ensure(on_progress=_tell)
+    endpoint = private.start(None, settings, _tell)
+    print("A private engine is up. To use it in this shell, for docker and for tests:\n")
+    print(f"  export DOCKER_HOST={endpoint.url}\n")
+    print(
+        f"A registry serves beside it at {endpoint.registry}." if endpoint.registry else "It has no registry beside it."
+    )
+    others = sum(one.source == "dockerlab up" for one in private.running()) - 1
+    if others:
+        print(f"{others} more of yours {'runs' if others == 1 else 'run'} already.")
+    print("To end it: dockerlab down")
     return 0
+
+
+def _down(parsed: argparse.Namespace, settings: Settings) -> int:
+    from pytest_dockerlab.engine import private
+
+    kept = 0
+    removed: list[str] = []
+    for slot, state in private.states():
+        if state.owner and not parsed.all:
+            kept += 1
+            continue
+        removed += private.stop(slot.number)
+    removed += private.sweep()
+    for line in removed:
+        print(f"removed {line}")
+    if not removed:
+        print("No engine of `dockerlab up` runs, and none left anything.")
+    if kept:
+        print(f"{kept} of test runs that are going on {'stays' if kept == 1 else 'stay'} (--all ends them, too).")
+    if os.environ.get("DOCKER_HOST", "").startswith("unix://") and not Path(os.environ["DOCKER_HOST"][7:]).exists():
+        print("DOCKER_HOST still names an engine that is gone: unset DOCKER_HOST")
+    return 0
+
+
+def _bases(parsed: argparse.Namespace, settings: Settings) -> int:
+    from pytest_dockerlab.engine.discovery import discover
+
+    rows = _base_rows(settings, discover(settings).chosen)
+    if parsed.json:
+        print(json.dumps(rows, indent=2))
+        return 0
+    width = max((len(row["name"]) for row in rows), default=0)
+    for row in rows:
+        print(f"{row['name']:{width}}  {row['kind']:9}  {row['reason']}")
+    return 0
+
+
+def _base_rows(settings: Settings, endpoint: Endpoint | None) -> list[dict[str, str]]:
+    """Name, kind and reason of each base image that tests use: what is there, or how it would come."""
+    from pytest_dockerlab.bases.catalogue import LABEL, RECIPES
+    from pytest_dockerlab.engine.engine import Engine
+    from pytest_dockerlab.engine.private import hub
+
+    rows: list[dict[str, str]] = []
+    pulls = settings.bases == "pull" or (settings.bases == "auto" and (bool(settings.mirror) or hub.answers()))
+    origin = f"from {settings.mirror}" if settings.mirror else "from Docker Hub"
+    engine = Engine(endpoint) if endpoint is not None else None
+    try:
+        for recipe in RECIPES.values():
+            standin = _is_standin(engine, recipe.name, LABEL) if engine is not None else None
+            if standin is not None:
+                kind, reason = "stand-in" if standin else "present", recipe.promise if standin else "on the engine"
+            elif pulls:
+                kind, reason = "pull", f"will be pulled {origin} when a test wants it"
+            else:
+                kind, reason = "stand-in", f"will be made when a test wants it: {recipe.promise}"
+            rows.append({"name": recipe.name, "kind": kind, "reason": reason})
+    finally:
+        if engine is not None:
+            engine.close()
+    return rows
+
+
+def _is_standin(engine: Engine, name: str, label: str) -> bool | None:
+    """Whether the image that the engine has under ``name`` is a stand-in; ``None`` where it has none."""
+    try:
+        return label in engine.images.get(name).config.labels
+    except NotFound:
+        return None

@@ -22,8 +22,8 @@ def cache_dir(environ: Mapping[str, str] = os.environ) -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "dockerlab"
 
 
-def runtime_dir(environ: Mapping[str, str] = os.environ) -> Path:
-    """Sockets, locks and process ids of what runs now; made if missing, closed to other users.
+def runtime_dir(environ: Mapping[str, str] = os.environ, *, create: bool = True) -> Path:
+    """Sockets, locks and process ids of what runs now; made if missing (and ``create``), closed to other users.
 
     Root's is under ``/run``, another user's in ``XDG_RUNTIME_DIR`` where there is one.
     The path stays short: a unix socket's is cut at 108 bytes (unix(7)).
@@ -36,5 +36,6 @@ def runtime_dir(environ: Mapping[str, str] = os.environ) -> Path:
         path = Path(environ["XDG_RUNTIME_DIR"]) / "dockerlab"
     else:
         path = Path(tempfile.gettempdir()) / f"dockerlab-{os.getuid()}"
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if create:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path

@@ -121,12 +121,11 @@ def test_a_module_stays_one_idea(module: str) -> None:
 
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_all_names_what_is_there(module: str) -> None:
-    """What ``__all__`` promises can be imported, and the list is sorted."""
+    """What ``__all__`` promises can be imported (its order is ruff's business)."""
     loaded = importlib.import_module(module)
     exported = getattr(loaded, "__all__", None)
     if exported is None:
         return
-    assert list(exported) == sorted(exported)
     for name in exported:
         getattr(loaded, name)
 

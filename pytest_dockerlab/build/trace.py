@@ -26,12 +26,16 @@ class Step:
         instruction: ``FROM``, ``RUN``, ``COPY``, ``ADD``, ``WORKDIR``.
         text: the instruction as written in the Dockerfile, continuation lines joined.
         cached: taken from the cache. For FROM this says nothing (a base is resolved
-            anew each time and shows either); see ``BuildTrace.work``.
+            anew each time and shows either); see ``BuildTrace.work``. Never true in a build
+            that failed: builders then call steps cached that never ran.
         seconds: that it ran, ``None`` where the builder doesn't say.
         log: what it printed.
         error: the builder's message if it failed, else ``""``.
         exit_code: of a failed RUN, else ``None``.
         line: 1-based line in the Dockerfile, ``None`` if unknown.
+        reported: whether the builder said anything of it. It does not of a step that a failed
+            build never came to, nor of one that is the same as a step of another stage (which
+            was run once for both: its ``cached`` is the twin's).
     """
 
     number: int
@@ -45,6 +49,7 @@ class Step:
     error: str = ""
     exit_code: int | None = None
     line: int | None = None
+    reported: bool = True
 
     @property
     def label(self) -> str:
@@ -65,6 +70,7 @@ class BuildTrace:
         error: the builder's message if it failed, else ``""``.
         warnings: what the builder warned about.
         output: everything it printed that belongs to no step.
+        context_files, context_bytes: what was sent: number of files, and their sizes together.
     """
 
     builder: BuilderName
@@ -74,6 +80,8 @@ class BuildTrace:
     error: str = ""
     warnings: tuple[str, ...] = ()
     output: str = ""
+    context_files: int = 0
+    context_bytes: int = 0
 
     @property
     def work(self) -> tuple[Step, ...]:

@@ -88,6 +88,9 @@ class ImageFiles(Protocol):
     def layers(self) -> tuple[LayerFiles, ...]:
         """Every layer's own entries, lowest layer first."""
 
+    def history(self) -> tuple[HistoryEntry, ...]:
+        """The history of the image's own config, oldest first: it knows which entries made no layer."""
+
     def contents(self) -> Iterator[tuple[int, FileStat, bytes]]:
         """Each regular file of each layer as ``(layer index, entry, first MiB of it)``, deleted ones included."""
 

@@ -11,10 +11,12 @@ from pathlib import Path
 
 __all__ = ["alive", "descendants", "end", "engine_processes", "started"]
 
-# What an engine of ours consists of; a process is ours only if it is one of these and works in our folder.
+# What an engine of ours consists of ("exe" is RootlessKit's second half, /proc/self/exe); a process is ours
+# only if it is one of these and works in our folder.
 _PROGRAMS = (
-    "dockerd", "containerd", "containerd-shim", "docker-proxy", "docker-registry", "runc", "rootlesskit",
-    "slirp4netns", "vpnkit", "podman", "conmon", "rootlessport", "fuse-overlayfs", "aardvark-dns", "catatonit", "dnsmasq",
+    "dockerd", "containerd", "docker-proxy", "docker-registry", "runc", "rootlesskit",
+    "exe", "slirp4netns", "vpnkit", "podman", "conmon", "rootlessport", "fuse-overlayfs", "aardvark-dns",
+    "catatonit", "dnsmasq",
 )  # fmt: skip
 
 
@@ -28,7 +30,7 @@ def _stat(pid: int) -> list[str]:
 
 
 def started(pid: int) -> int:
-    """Clock ticks since boot at which ``pid`` started, 0 if there is none: with the pid it names one process for good."""
+    """Clock ticks since boot at which ``pid`` started, 0 if there is none. Both together name one process for good."""
     fields = _stat(pid)
     return int(fields[19]) if fields else 0
 
@@ -40,9 +42,7 @@ def alive(pid: int, start: int = 0) -> bool:
 
 
 def _pids() -> Iterator[int]:
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            yield int(name)
+    yield from (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
 
 
 def descendants(roots: Iterable[int]) -> set[int]:
@@ -66,14 +66,20 @@ def engine_processes(folder: Path) -> set[int]:
     prefix = f"{folder}/"
     found = set()
     for pid in _pids():
-        try:
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
-        except OSError:  # it ended, or is another user's
+        words = _read(pid, "cmdline")
+        if not words[0].rpartition("/")[2].startswith(_PROGRAMS):
             continue
-        program = os.path.basename(words[0])
-        if program.startswith(_PROGRAMS) and any(prefix in word for word in words[1:]):
+        # Podman's helpers name the folder in their environment only.
+        if any(prefix in word for word in words[1:]) or f"XDG_RUNTIME_DIR={prefix}x" in _read(pid, "environ"):
             found.add(pid)
     return found
+
+
+def _read(pid: int, name: str) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes().decode(errors="replace").split("\0")
+    except OSError:  # it ended, or is another user's
+        return [""]
 
 
 def end(pids: Iterable[int], *, grace: float = 0.0, within: float = 10.0) -> set[int]:

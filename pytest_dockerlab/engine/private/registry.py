@@ -49,18 +49,21 @@ def _path() -> str:
 class RegistryProcess:
     """Serves ``storage`` until stopped. Several of them may serve the same one."""
 
-    def __init__(self, storage: Path, *, folder: Path | None = None, log: Path | None = None) -> None:
+    def __init__(self, storage: Path, *, folder: Path | None = None, log: Path | None = None, port: int = 0) -> None:
         """Args:
         storage: folder of the images; made if missing.
         folder: for the configuration file; a temporary one if not given.
         log: what the program says; in ``folder`` if not given.
+        port: to be tried first: names of images hold it.
         """
         self.storage = storage
         self._own = folder is None
         self._folder = folder
         self._log = log
+        self._wish = port
         self._process: subprocess.Popen[bytes] | None = None
         self.address = ""
+        self.config: Path | None = None
 
     @property
     def pid(self) -> int:
@@ -83,8 +86,9 @@ class RegistryProcess:
         while True:
             # Port 0 can't be asked for: the program doesn't tell which it got. Between our look and its
             # start another process may take the port, so try again as long as it ends at once.
-            port = _free_port()
+            port, self._wish = self._wish or _free_port(), 0
             config = self._folder / "registry.yml"
+            self.config = config
             config.write_text(
                 _CONFIG.format(storage=_quoted(str(self.storage)), port=port, secret=_quoted(os.urandom(16).hex()))
             )
@@ -95,7 +99,7 @@ class RegistryProcess:
                     stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environ, start_new_session=True,
                 )  # fmt: skip
             while self._process.poll() is None and time.monotonic() < deadline:
-                if _answers(port):
+                if _answers(port) and self._process.poll() is None:  # else it is somebody else who answers
                     self.address = f"127.0.0.1:{port}"
                     return self.address
                 time.sleep(0.02)
@@ -122,7 +126,9 @@ class RegistryProcess:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
 

@@ -15,7 +15,7 @@ from pytest_dockerlab.engine.private.processes import alive
 from pytest_dockerlab.errors import EngineStartFailed
 from pytest_dockerlab.places import cache_dir, runtime_dir
 
-__all__ = ["MOST", "Slot", "SlotLock", "State", "acquire", "machine_lock", "slots"]
+__all__ = ["MOST", "Slot", "SlotLock", "State", "acquire", "all_slots", "machine_lock"]
 
 # More engines than this on one machine are a leak, not a need.
 MOST = 16
@@ -119,14 +119,24 @@ class SlotLock:
         ]
 
     def take(self, timeout: float = 0) -> bool:
-        """Take both within ``timeout`` seconds each, or neither."""
-        self.slot.cache.mkdir(parents=True, exist_ok=True)
+        """Take both within ``timeout`` seconds each, or neither.
+
+        Raises:
+            EngineStartFailed: this user may not write there.
+        """
         try:
+            self.slot.cache.mkdir(parents=True, exist_ok=True)
             for lock in self._locks:
                 lock.acquire(timeout=timeout)
         except Timeout:
             self.release()
             return False
+        except PermissionError as error:
+            self.release()
+            raise EngineStartFailed(
+                f"this user may not write {error.filename}: another one (root, by sudo?) made it",
+                remedy="name another folder in DOCKERLAB_CACHE, or give that one back: sudo chown -R",
+            ) from error
         return True
 
     def release(self) -> None:
@@ -134,7 +144,7 @@ class SlotLock:
             lock.release()
 
 
-def slots() -> tuple[Slot, ...]:
+def all_slots() -> tuple[Slot, ...]:
     """All slots, whether in use or not."""
     return tuple(Slot(number, runtime_dir(), cache_dir()) for number in range(MOST))
 
@@ -145,7 +155,7 @@ def acquire() -> SlotLock:
     Raises:
         EngineStartFailed: all are taken.
     """
-    for slot in slots():
+    for slot in all_slots():
         lock = SlotLock(slot)
         if lock.take():
             return lock
@@ -170,5 +180,3 @@ def machine_lock(timeout: float = 60.0) -> Iterator[None]:
             f"another engine's start holds {path} for more than {timeout:g} s",
             remedy=f"see which process it is: fuser {path}",
         ) from error
-
-

@@ -1,0 +1,200 @@
+"""Trying a path's permissions in a container: one exec, one small shell script, each try reported by itself."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pytest_dockerlab.assertions.things import Executed, RunsCommands, container, name_of
+from pytest_dockerlab.checks.files import mode_text
+from pytest_dockerlab.checks.permissions import Access, Attempt
+from pytest_dockerlab.errors import ContainerFailed, UsageError
+
+__all__ = ["try_access"]
+
+_NAME = "dockerlab-probe"
+
+# For dash, bash and busybox. $0: name in front of the shell's own messages. $1: what to try (as in
+# _TRIES below), $2: path, $3: name for probes, further: a program's arguments.
+#
+# Each try runs in a subshell, since a failed redirection may end the shell it happens in, and prints
+# one line "part TAB action TAB status TAB message". Redirections are in braces, so that the shell's
+# own complaint about them is caught. test -w as root says yes on a read-only mount with some shells:
+# it is never the only try.
+_SCRIPT = r"""
+part=path
+report() { message=${3%%
+*}; printf '%s\t%s\t%s\t%s\n' "$part" "$1" "$2" "$message"; }
+try() { action=$1; shift; said=$("$@" 2>&1) && report "$action" 0 "" || report "$action" $? "$said"; }
+opens_to_read() { { : < "$1"; } 2>&1; }
+opens_to_append() { { : >> "$1"; } 2>&1; }
+creates() { { set -C; : > "$1"; } 2>&1; }
+deletes() { rm "$1" < /dev/null 2>&1; }
+enters() { cd "$1" 2>&1; }
+in_folder() {
+  try 'create a file in it' creates "$1/$2"
+  if [ -e "$1/$2" ]; then try 'delete that file' deletes "$1/$2"; fi
+}
+starts() {
+  program=$1; shift
+  "$program" "$@" < /dev/null > /dev/null 2>&1 &
+  child=$!
+  ( sleep 2; kill -9 $child ) < /dev/null > /dev/null 2>&1 &
+  watch=$!
+  wait $child; code=$?
+  kill $watch 2> /dev/null
+  case $code in
+    126|127)
+      # Only the shell's own words tell whether it could not start it, or whether it started and said so itself.
+      said=$("$program" "$@" < /dev/null 2>&1 > /dev/null)
+      case $said in "$name: "*) printf '%s\n' "$said"; return $code ;; esac ;;
+  esac
+  return 0
+}
+name=$0 what=$1 path=$2 probe=$3
+shift 3
+printf 'id\t%s\t0\t\n' "$(id -u 2> /dev/null):$(id -g 2> /dev/null)"
+case $what in
+  read) try 'test -r' test -r "$path"; try 'open it to read' opens_to_read "$path" ;;
+  write-file) try 'test -w' test -w "$path"; try 'open it to append' opens_to_append "$path" ;;
+  write-folder) try 'test -w' test -w "$path"; in_folder "$path" "$probe" ;;
+  enter) try 'test -x' test -x "$path"; try 'enter it' enters "$path" ;;
+  start) try 'test -x' test -x "$path"; try 'start it' starts "$path" "$@" ;;
+esac
+part=control
+case $what in
+  read) try 'read /dev/null' opens_to_read /dev/null ;;
+  write-file) try 'append to /dev/null' opens_to_append /dev/null ;;
+  write-folder)
+    for place in /dev/shm /tmp /var/tmp /dev/mqueue; do
+      if [ -d "$place" ] && [ -w "$place" ]; then in_folder "$place" "$probe"; break; fi
+    done ;;
+  enter) try 'enter /' enters / ;;
+  start) try 'start /bin/sh' /bin/sh -c : ;;
+esac
+"""
+
+
+def try_access(
+    box: RunsCommands,
+    path: str,
+    wanted: Literal["readable", "writable", "executable"],
+    *,
+    user: str | int | None = None,
+    args: Sequence[str] = (),
+) -> Access:
+    """Try it as the user, with a control elsewhere; if refused, once more as the path's owner, to compare.
+
+    Raises:
+        UsageError: the container does not run, has no shell or nothing at ``path``, or the path is
+            something that can't be tried without harm (a socket, a pipe).
+    """
+    box = container(box, f"trying whether a path is {wanted}")
+    state = box.state
+    if state.status != "running":
+        raise UsageError(
+            f"{name_of(box)} is {state}: what a user may do is tried in a running container",
+            remedy='run something that stays, such as ["sleep", "600"]; assert_mode and assert_owner need no process',
+        )
+    if not path.startswith("/"):
+        raise UsageError(f"not an absolute path: {path!r}", remedy="write it from the root: /…")
+    there = _look(box, path)
+    tries = _TRIES.get((wanted, there.kind))
+    if tries is None:
+        what = f"{name_of(box)} has no {path}" if there.kind == "nothing" else f"{path} is a {there.kind}"
+        raise UsageError(
+            f"{what}: whether it is {wanted} can't be tried", remedy="look at assert_file, assert_mode and assert_owner"
+        )
+    probe = f".{_NAME}-{secrets.token_hex(4)}"
+    who = "" if user is None else str(user)
+    identity, attempts, control = _run(box, who, (tries, path, probe, *args))
+    owner: tuple[Attempt, ...] = ()
+    if not all(attempt.worked for attempt in attempts) and there.owner:
+        _, owner, _ = _run(box, there.owner, (tries, path, probe, *args))
+    return Access(
+        path=path,
+        wanted=wanted,
+        user=who,
+        attempts=attempts,
+        control=control,
+        owner=owner,
+        identity=identity,
+        path_is=str(there) if there.owner else "",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _There:
+    """What root sees at the path, from inside: the archive API sees no tmpfs, /proc or /dev."""
+
+    kind: str
+    owner: str = ""
+    mode: int = 0
+
+    def __str__(self) -> str:
+        return f"a {self.kind} of {self.owner}, mode {mode_text(self.mode)}"
+
+
+_LOOK = r"""
+kind=nothing
+if [ -d "$1" ]; then kind=folder; elif [ -f "$1" ]; then kind=file
+elif [ -c "$1" ] || [ -b "$1" ]; then kind=device; elif [ -e "$1" ]; then kind='pipe or socket'; fi
+echo "$kind"; stat -L -c '%u:%g %a' "$1" 2> /dev/null
+"""
+
+
+def _look(box: RunsCommands, path: str) -> _There:
+    rows = _shell(box, "0", _LOOK, (path,)).output.splitlines()
+    owner, _, mode = (rows[1] if len(rows) > 1 else "").partition(" ")
+    return _There(rows[0] if rows else "nothing", owner, int(mode or "0", 8))
+
+
+_TRIES = {
+    ("readable", "file"): "read",
+    ("readable", "folder"): "read",
+    ("readable", "device"): "read",
+    ("writable", "file"): "write-file",
+    ("writable", "device"): "write-file",
+    ("writable", "folder"): "write-folder",
+    ("executable", "file"): "start",
+    ("executable", "folder"): "enter",
+}
+
+
+def _shell(box: RunsCommands, user: str, script: str, args: Sequence[str]) -> Executed:
+    try:
+        return box.exec(["/bin/sh", "-c", script, _NAME, *args], user=user, env={"LC_ALL": "C"})
+    except ContainerFailed as error:
+        raise UsageError(
+            f"nothing can be tried in {name_of(box)} as {f'user {user}' if user else 'its user'}: {error.what}",
+            remedy="it needs /bin/sh; look at modes with assert_mode and assert_owner, which need no shell",
+        ) from error
+
+
+def _run(box: RunsCommands, user: str, args: Sequence[str]) -> tuple[str, tuple[Attempt, ...], tuple[Attempt, ...]]:
+    """Identity, tries on the path, tries on the control's place."""
+    done = _shell(box, user, _SCRIPT, args)
+    identity = ""
+    attempts: dict[str, list[Attempt]] = {"path": [], "control": []}
+    for row in done.output.splitlines():
+        part, action, status, message = [*row.split("\t"), "", "", ""][:4]
+        if part == "id":
+            identity = action if not action.startswith(":") else ""
+        elif part in attempts:
+            attempts[part].append(Attempt(action=action, worked=status == "0", message=_own_words(message)))
+    if not attempts["path"]:
+        raise UsageError(
+            f"nothing can be tried in {name_of(box)} as {f'user {user}' if user else 'its user'}: "
+            f"its shell ended with {done.exit_code}: {(done.stderr or done.output).strip()[:200]}",
+            remedy="look whether it knows the user; assert_mode and assert_owner need neither user nor shell",
+        )
+    return identity, tuple(attempts["path"]), tuple(attempts["control"])
+
+
+def _own_words(message: str) -> str:
+    """A shell's message without the name and line in front of it."""
+    rest = message.removeprefix(f"{_NAME}: ")
+    head, _, after = rest.partition(": ")
+    return after if head.removeprefix("line ").isdecimal() else rest

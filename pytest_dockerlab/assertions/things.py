@@ -1,0 +1,268 @@
+"""What an assertion can be asked about, and how its models are got from there.
+
+The handles of a lab fit these protocols, and so does anything else that has the same
+few attributes (a fake in a test, an adopted container).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeGuard, TypeVar
+
+from pytest_dockerlab.build.trace import BuildTrace
+from pytest_dockerlab.errors import NotFound, UsageError
+from pytest_dockerlab.findings import Checked, demand
+from pytest_dockerlab.image.inspect import config_of as read_config
+from pytest_dockerlab.image.model import FileKind, FileStat, Image, ImageConfig
+from pytest_dockerlab.run.cgroups import KernelLimits, KernelUsage
+from pytest_dockerlab.run.spec import Limits, RunSpec
+from pytest_dockerlab.run.state import ContainerState
+
+__all__ = [
+    "Executed",
+    "HasImage",
+    "HasLimits",
+    "HasTrace",
+    "Publishes",
+    "RunsCommands",
+    "Thing",
+    "config_of",
+    "container",
+    "demanded",
+    "image_of",
+    "is_container",
+    "lookup",
+    "name_of",
+    "read",
+    "trace_of",
+]
+
+T = TypeVar("T")
+
+
+class HasImage(Protocol):
+    """A build (or a container): something with an image."""
+
+    @property
+    def image(self) -> Image: ...
+
+
+class HasTrace(Protocol):
+    """A build, with what became of its steps."""
+
+    @property
+    def trace(self) -> BuildTrace: ...
+
+
+class Executed(Protocol):
+    """A command that ran in a container."""
+
+    @property
+    def exit_code(self) -> int: ...
+
+    @property
+    def output(self) -> str: ...
+
+    @property
+    def stderr(self) -> str: ...
+
+
+class Printed(Protocol):
+    """What a container has printed: both streams, as they came and apart."""
+
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def stdout(self) -> bytes: ...
+
+    @property
+    def stderr(self) -> bytes: ...
+
+
+class RunsCommands(Protocol):
+    """A container."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def state(self) -> ContainerState: ...
+
+    def inspect(self) -> Mapping[str, Any]: ...
+
+    def stat(self, path: str, *, owner: bool = True) -> FileStat: ...
+
+    def read(self, path: str) -> bytes: ...
+
+    def exec(self, command: Sequence[str], *, user: str = "", env: Mapping[str, str] | None = None) -> Executed: ...
+
+    def logs(self) -> Printed: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+
+class HasLimits(RunsCommands, Protocol):
+    """A container whose caps can be read from all sides."""
+
+    @property
+    def spec(self) -> RunSpec: ...
+
+    @property
+    def limits(self) -> Limits: ...
+
+    @property
+    def kernel_limits(self) -> KernelLimits: ...
+
+    def usage(self) -> KernelUsage: ...
+
+
+class Publishes(RunsCommands, Protocol):
+    """A container whose ports can be reached from here."""
+
+    def url(self, port: int, path: str = "/") -> str: ...
+
+
+Thing = Image | HasImage | RunsCommands
+
+
+def is_container(thing: object) -> TypeGuard[RunsCommands]:
+    """Whether commands can be executed in it."""
+    # Looked up on the class: a handle's properties may wait or ask the engine.
+    return callable(getattr(type(thing), "exec", None)) and callable(getattr(type(thing), "inspect", None))
+
+
+def container(thing: object, what: str) -> RunsCommands:
+    """The container.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if is_container(thing):
+        return thing
+    raise UsageError(
+        f"{what} needs a container, not {_kind(thing)}",
+        remedy='run the image first: box = lab.run(image, ["sleep", "600"])',
+    )
+
+
+def _kind(thing: object) -> str:
+    return f"{type(thing).__name__} {thing!r}"[:120]
+
+
+def image_of(thing: object) -> Image:
+    """The image: itself, a build's, or a container's.
+
+    Raises:
+        UsageError: none of these.
+    """
+    if isinstance(thing, Image):
+        return thing
+    image = getattr(thing, "image", None)
+    if isinstance(image, Image):
+        return image
+    raise UsageError(
+        f"not an image: {_kind(thing)}", remedy='give lab.build(…), lab.image("python:3.10"), or a container'
+    )
+
+
+def trace_of(build: object) -> BuildTrace:
+    """The trace: itself, or a build's.
+
+    Raises:
+        UsageError: neither.
+    """
+    trace = build if isinstance(build, BuildTrace) else getattr(build, "trace", None)
+    if isinstance(trace, BuildTrace):
+        return trace
+    raise UsageError(f"not a build: {_kind(build)}", remedy="give what lab.build(…) returned")
+
+
+def name_of(thing: object) -> str:
+    """What a finding calls it."""
+    if is_container(thing):
+        return f"container {thing.name}"
+    return f"image {image_of(thing).name}"
+
+
+def config_of(thing: object) -> ImageConfig:
+    """How it is configured: a container as it runs (with what docker run changed), else the image."""
+    if is_container(thing):
+        return read_config(thing.inspect().get("Config") or {})
+    return image_of(thing).config
+
+
+def _stat(thing: object, path: str, owner: bool) -> FileStat | None:
+    try:
+        if is_container(thing):
+            _seen_from_outside(thing, path)
+            return thing.stat(path, owner=owner)
+        image = image_of(thing)
+        if image.files is None:
+            raise UsageError(
+                f"image {image.name} has no files to look at", remedy="take it from an engine or an archive"
+            )
+        return image.files.stat(path)
+    except NotFound:
+        return None
+
+
+def _seen_from_outside(box: RunsCommands, path: str) -> None:
+    """Refuse paths where the archive API looks below a mount that only the container sees."""
+    inspect = box.inspect()
+    mounts = [str(mount.get("Destination")) for mount in inspect.get("Mounts") or () if mount.get("Type") == "tmpfs"]
+    for place in (*mounts, *((inspect.get("HostConfig") or {}).get("Tmpfs") or ()), "/proc", "/sys", "/dev"):
+        if f"{path.rstrip('/')}/".startswith(f"{place.rstrip('/')}/"):
+            raise UsageError(
+                f"{path} can't be seen from outside of the container: {place} is a mount in its memory",
+                remedy=f'look from inside: container.exec(["stat", "{path}"]), or assert_readable and its like',
+            )
+
+
+def lookup(thing: object, path: str, *, owner: bool = False, follow: bool = True) -> FileStat | None:
+    """What is at an absolute path, symlinks followed; ``None`` for nothing (or a link to nothing).
+
+    Args:
+        owner: uid and gid are wanted, which a running container is slower to tell.
+
+    Raises:
+        UsageError: not an absolute path.
+    """
+    if not path.startswith("/"):
+        raise UsageError(f"not an absolute path: {path!r}", remedy="write it from the root: /…")
+    place = path
+    # As many links as Linux follows (path_resolution(7)).
+    for _ in range(40):
+        found = _stat(thing, place, owner)
+        if found is None or found.kind is not FileKind.SYMLINK or not follow:
+            return found
+        place = _target(found.path or place, found.link)
+    return None
+
+
+def _target(place: str, link: str) -> str:
+    """Where a link at ``place`` leads to, as an absolute path."""
+    parts: list[str] = []
+    joined = link if link.startswith("/") else f"{place.rpartition('/')[0]}/{link}"
+    for part in joined.split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/" + "/".join(parts)
+
+
+def read(thing: object, stat: FileStat) -> bytes:
+    """A regular file's content."""
+    if is_container(thing):
+        return thing.read(stat.path)
+    files = image_of(thing).files
+    assert files is not None  # stat came from there
+    return files.read(stat.path)
+
+
+def demanded(checked: Checked[T | None]) -> T:
+    """The evidence of a check whose evidence is missing only when it failed."""
+    evidence = demand(checked)
+    assert evidence is not None
+    return evidence

@@ -1,0 +1,267 @@
+"""Base images for a lab: there already, pulled, from a mirror, or a stand-in made here."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from pytest_dockerlab.bases.catalogue import KEY, LABEL, Recipe, content_key, find_recipe
+from pytest_dockerlab.bases.deliver import deliver, image_or_none
+from pytest_dockerlab.bases.host import Host, read_host
+from pytest_dockerlab.bases.make import Maker
+from pytest_dockerlab.bases.rootfs import obstacle
+from pytest_dockerlab.bases.store import Store
+from pytest_dockerlab.errors import BaseImageMissing, Conflict, LabError, NotFound
+from pytest_dockerlab.image.model import Image
+from pytest_dockerlab.places import cache_dir
+from pytest_dockerlab.platforms import Platform
+from pytest_dockerlab.reference import DOCKER_HUB, Reference
+
+if TYPE_CHECKING:
+    from pytest_dockerlab.engine.engine import Engine
+    from pytest_dockerlab.settings import Settings
+
+__all__ = ["Bases", "Kind", "Provided"]
+
+Kind = Literal["present", "pulled", "mirror", "stand-in"]
+
+_TOOLS = ("mmdebstrap", "busybox-static")
+_LIMITED = ("toomanyrequests", "rate limit", "too many requests")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provided:
+    """A base image that is on the engine now.
+
+    Attributes:
+        asked: the name that was asked for, in familiar form.
+        reference: the name to use on this engine.
+        image: what it is.
+        kind: how it came; ``present`` if it had been there.
+        standin: whether it is one, however it came.
+        note: what was tried before, for people.
+    """
+
+    asked: str
+    reference: str
+    image: Image
+    kind: Kind
+    standin: bool = False
+    note: str = ""
+
+
+class Bases:
+    """Brings base images onto one engine. Threads may share it; processes that want the same stand-in make it once."""
+
+    def __init__(self, engine: Engine, settings: Settings, on_progress: Callable[[str], None] | None = None) -> None:
+        """Args:
+        engine: that gets the images.
+        settings: ``bases``, ``mirror`` and ``install`` decide what is tried.
+        on_progress: is told what happens, a line at a time.
+        """
+        self._engine = engine
+        self._settings = settings
+        self._tell = on_progress or (lambda line: None)
+        self._lock = threading.RLock()
+        self._provided: dict[tuple[str, Platform | None], Provided] = {}
+        self._names: list[str] = []
+        self._known_host: Host | None = None
+
+    def ensure(self, ref: str, platform: Platform | None = None) -> Provided:
+        """Have ``ref`` on the engine, and say under which name.
+
+        Args:
+            platform: asked for; ``None`` takes the engine's own.
+
+        Raises:
+            BaseImageMissing: it can't be had; says what was tried, why each way failed, and what to do.
+            UsageError: ``ref`` is no image name.
+        """
+        name = Reference.parse(ref)
+        key = (str(name), platform)
+        with self._lock:
+            if key not in self._provided:
+                self._provided[key] = self._ensure(name, platform)
+            return self._provided[key]
+
+    def report(self) -> tuple[Provided, ...]:
+        """What was provided so far, in order."""
+        with self._lock:
+            return tuple(self._provided.values())
+
+    def close(self) -> None:
+        """Take the names of stand-ins off an engine that is not ours. What was pulled stays."""
+        with self._lock:
+            while self._names:
+                try:
+                    self._engine.images.remove(self._names.pop(), force=True)
+                except (NotFound, Conflict):
+                    continue  # Gone already, or still used by somebody's container, whose it is now.
+            self._provided.clear()
+
+    @property
+    def _host(self) -> Host:
+        if self._known_host is None:
+            self._known_host = read_host()
+        return self._known_host
+
+    def _ensure(self, name: Reference, platform: Platform | None) -> Provided:
+        recipe = find_recipe(name, self._host) if name.host == DOCKER_HUB else None
+        mode = self._settings.bases
+        tried: list[str] = []
+        if present := self._present(name, platform, recipe):
+            return present
+        if mode != "stand-in" or recipe is None:
+            for way in (self._mirror, self._pull):
+                if found := way(name, platform, recipe, tried):
+                    return replace(found, note="; ".join(tried))
+        if mode == "pull":
+            refused = f"a stand-in is not wanted ({self._settings.source('bases')} is pull)"
+            tried.append(refused if recipe else "there is no stand-in for this name")
+        elif recipe is None:
+            tried.append("there is no stand-in for this name")
+        else:
+            try:
+                made = self._stand_in(name, platform or self._engine.info.platform, recipe)
+                return replace(made, note="; ".join(tried))
+            except LabError as error:
+                tried.append(f"stand-in: {error}")
+        raise _missing(name, tried, recipe)
+
+    def _present(self, name: Reference, platform: Platform | None, recipe: Recipe | None) -> Provided | None:
+        image = image_or_none(self._engine, name.familiar)
+        if image is None or (platform is not None and image.platform != platform):
+            return None
+        standin = recipe is not None and image.labels.get(LABEL) == recipe.name
+        if recipe is not None and not self._acceptable(image, recipe, standin):
+            return None
+        return Provided(asked=name.familiar, reference=name.familiar, image=image, kind="present", standin=standin)
+
+    def _acceptable(self, image: Image, recipe: Recipe, standin: bool) -> bool:
+        """Whether an image under a recipe's name, had or pulled, is of the wanted sort and not stale."""
+        if not standin:
+            return self._settings.bases != "stand-in"
+        if self._settings.bases == "pull":
+            return False
+        if recipe.needs_packages and self._host.obstacle:
+            return True  # It was made elsewhere, and can't be made better here.
+        return image.labels.get(KEY) == content_key(recipe, self._host, image.platform)
+
+    def _mirror(
+        self, name: Reference, platform: Platform | None, recipe: Recipe | None, tried: list[str]
+    ) -> Provided | None:
+        mirror = self._settings.mirror
+        if not mirror or name.host != DOCKER_HUB:
+            return None
+        there = str(replace(name, host=mirror))
+        self._tell(f"pulling {there}")
+        try:
+            self._engine.images.pull(there, platform, self._tell)
+        except LabError as error:
+            tried.append(f"the mirror that {self._settings.source('mirror')} names, {mirror}: {_reason(error)}")
+            return None
+        reference = there
+        if self._engine.endpoint.private and not name.digest:
+            self._engine.images.tag(there, name.familiar)
+            reference = name.familiar
+        image = self._engine.images.get(reference)
+        return Provided(asked=name.familiar, reference=reference, image=image, kind="mirror")
+
+    def _pull(
+        self, name: Reference, platform: Platform | None, recipe: Recipe | None, tried: list[str]
+    ) -> Provided | None:
+        if recipe is not None and self._settings.bases == "auto" and not self._hub_answers():
+            tried.append("Docker Hub does not answer")
+            return None
+        self._tell(f"pulling {name.familiar}")
+        try:
+            self._engine.images.pull(name.familiar, platform, self._tell)
+        except LabError as error:
+            tried.append(f"pulling it: {_reason(error)}")
+            return None
+        image = self._engine.images.get(name.familiar)
+        standin = recipe is not None and image.labels.get(LABEL) == recipe.name
+        if recipe is not None and not self._acceptable(image, recipe, standin):
+            tried.append("pulling it: the engine's own mirror serves a stand-in, not the image")
+            return None
+        kind: Kind = "stand-in" if standin else "pulled"
+        return Provided(asked=name.familiar, reference=name.familiar, image=image, kind=kind, standin=standin)
+
+    def _hub_answers(self) -> bool:
+        return bool(self._engine.capabilities.has("hub"))
+
+    def _stand_in(self, name: Reference, platform: Platform, recipe: Recipe) -> Provided:
+        if recipe.source == "packages" or recipe.parent:
+            self._install(obstacle(platform), _TOOLS)
+        with self._store() as store:
+
+            def bring(wanted: Recipe, on: Platform) -> str:
+                return self._deliver(store, maker, wanted.reference, wanted, on)
+
+            maker = Maker(self._engine, store, self._host, deliver=bring, tell=self._tell)
+            try:
+                reference = self._deliver(store, maker, name, recipe, platform)
+            finally:
+                maker.close()
+        image = self._engine.images.get(reference)
+        return Provided(asked=name.familiar, reference=reference, image=image, kind="stand-in", standin=True)
+
+    def _deliver(self, store: Store, maker: Maker, name: Reference, recipe: Recipe, platform: Platform) -> str:
+        stored = maker.make(recipe, platform)
+        other = store.find(recipe.reference.path, name.tag, platform)
+        if other is None or other.manifest != stored.manifest:
+            maker.tag(recipe, name.tag, stored.manifest, platform)
+        built = maker.built.get(recipe.name, "")
+        reference = deliver(self._engine, store, stored, name, recipe, platform, self._tell, built)
+        if not self._engine.endpoint.private and reference not in self._names:
+            self._names.append(reference)
+        return reference
+
+    @contextmanager
+    def _store(self) -> Iterator[Store]:
+        """The registry beside the engine, else one that is started for as long as this takes."""
+        from pytest_dockerlab.engine.private import registry
+
+        if self._engine.endpoint.registry:
+            store = Store(self._engine.endpoint.registry)
+            try:
+                yield store
+            finally:
+                store.close()
+            return
+        self._install(registry.missing(), ("docker-registry",))
+        with registry.RegistryProcess(cache_dir() / "registry") as process:
+            store = Store(process.address)
+            try:
+                yield store
+            finally:
+                store.close()
+
+    def _install(self, reason: str, packages: tuple[str, ...]) -> None:
+        if reason and self._settings.install:
+            from pytest_dockerlab.engine import install
+
+            install.ensure(packages, self._tell)
+
+
+def _reason(error: LabError) -> str:
+    text = error.what
+    if any(sign in text.lower() for sign in _LIMITED):
+        return f"{text} (Docker Hub counts anonymous pulls per address, over six hours)"
+    return text
+
+
+def _missing(name: Reference, tried: list[str], recipe: Recipe | None) -> BaseImageMissing:
+    rows = "".join(f"\n  - {reason}" for reason in tried)
+    ways = []
+    if any(sign in rows.lower() for sign in _LIMITED):
+        ways.append("log in on the engine (docker login), or wait until the limit has passed")
+    if name.host == DOCKER_HUB:
+        ways.append("name a mirror of Docker Hub (--dockerlab-mirror HOST)")
+    if recipe is not None and "not wanted" in rows:
+        ways.append("allow stand-ins (--dockerlab-bases auto)")
+    ways.append(f"bring it yourself: docker pull {name.familiar}, or docker load")
+    return BaseImageMissing(f"the base image {name.familiar} is not on the engine:{rows}", remedy=", or ".join(ways))

@@ -1,0 +1,195 @@
+"""Requests to the Engine API over docker-py's own session, with every failure made one of ours."""
+
+from __future__ import annotations
+
+import json as _json
+import socket
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from docker.transport.unixconn import UnixHTTPAdapter, UnixHTTPConnection, UnixHTTPConnectionPool
+
+from pytest_dockerlab.engine.endpoint import Endpoint
+from pytest_dockerlab.engine.translate import TRANSPORT_ERRORS, error_of, is_timeout, unreachable
+from pytest_dockerlab.errors import EngineError, WaitTimedOut
+
+if TYPE_CHECKING:
+    from docker import APIClient
+    from requests import Response
+
+__all__ = ["CHUNK", "Api", "OnePool", "at_least"]
+
+CHUNK = 64 * 1024
+_CONNECT_SECONDS = 4.0
+
+Params = Mapping[str, object]
+
+
+def at_least(version: str, wanted: str) -> bool:
+    """Whether an API version such as ``1.41`` is ``wanted`` or newer."""
+    return _number(version) >= _number(wanted)
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+class _Connection(UnixHTTPConnection):
+    """docker-py's, but one that can't be made leaves no open socket behind."""
+
+    def connect(self) -> None:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.settimeout(self.timeout)
+            connection.connect(self.unix_socket)
+        except BaseException:
+            connection.close()
+            raise
+        self.sock = connection
+
+
+class _Pool(UnixHTTPConnectionPool):
+    def _new_conn(self) -> _Connection:  # type: ignore[override]  # urllib3's protocol names fewer arguments
+        return _Connection(self.base_url, self.socket_path, _CONNECT_SECONDS)  # type: ignore[arg-type]  # takes floats
+
+
+class OnePool(UnixHTTPAdapter):
+    """docker-py's unix socket, with one pool for all paths: docker-py keeps one per URL and so rarely reuses any."""
+
+    def get_connection(self, url: bytes | str, proxies: object = None) -> UnixHTTPConnectionPool:
+        with self.pools.lock:
+            pool: UnixHTTPConnectionPool | None = self.pools.get("all")
+            if pool is None:
+                pool = self.pools["all"] = _Pool(
+                    "http+docker://localhost", self.socket_path, maxsize=self.max_pool_size
+                )
+            return pool
+
+
+class Api:
+    """One engine's HTTP interface at one version. Threads may share it.
+
+    Args:
+        client: docker-py's client; its version is already negotiated.
+        endpoint: for messages.
+        timeout: seconds without a byte after which a request has failed.
+    """
+
+    def __init__(self, client: APIClient, endpoint: Endpoint, timeout: float) -> None:
+        self.client = client
+        self.endpoint = endpoint
+        self.timeout = timeout
+        self.version = str(client.api_version)
+
+    def at_least(self, wanted: str) -> bool:
+        return at_least(self.version, wanted)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        about: str = "",
+        params: Params | None = None,
+        json: object = None,
+        data: bytes | Iterable[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+        stream: bool = False,
+        timeout: float | None = 0.0,
+        versioned: bool = True,
+    ) -> Response:
+        """Send one request; answers of 400 and above are raised.
+
+        Args:
+            about: what it is about, for the error's message.
+            timeout: seconds without a byte; 0 takes the default, ``None`` waits for ever.
+
+        Raises:
+            LabError: as ``translate.error_of`` decides; ``EngineUnreachable`` when nothing answers;
+                ``WaitTimedOut`` when the answer takes longer than a ``timeout`` that was given.
+        """
+        prefix = f"/v{self.version}" if versioned else ""
+        body: Any = data
+        sent = dict(headers or {})
+        if json is not None:
+            body = _json.dumps(json)
+            sent["Content-Type"] = "application/json"
+        read = self.timeout if timeout == 0.0 else timeout
+        try:
+            response = self.client.request(
+                method,
+                f"{self.client.base_url}{prefix}{quote(path, safe='/:@')}",
+                params={key: _parameter(value) for key, value in (params or {}).items() if value is not None},
+                data=body,
+                headers=sent,
+                stream=stream,
+                timeout=(_CONNECT_SECONDS, read),
+            )
+        except TRANSPORT_ERRORS as error:
+            raise self.failed(error, about, read if timeout != 0.0 else None) from error
+        if response.status_code >= 400:
+            raise error_of(response.status_code, _message(response), about)
+        return response
+
+    def json(self, method: str, path: str, **options: Any) -> Any:
+        """Send a request and read its answer as JSON (``None`` where it is empty)."""
+        response = self.send(method, path, **options)
+        try:
+            return response.json() if response.content else None
+        except ValueError as error:
+            about = options.get("about") or path
+            raise EngineError(f"{about}: the answer is not JSON: {response.text[:200]!r}") from error
+
+    def chunks(self, response: Response, about: str = "") -> Iterator[bytes]:
+        """The body of a streamed answer; the connection is closed when the iterator is."""
+        try:
+            yield from response.iter_content(CHUNK)
+        except TRANSPORT_ERRORS as error:
+            raise self.failed(error, about, None) from error
+        finally:
+            response.close()
+
+    def events(self, response: Response, about: str = "") -> Iterator[dict[str, Any]]:
+        """The JSON lines of a streamed answer."""
+        rest = b""
+        for chunk in self.chunks(response, about):
+            *lines, rest = (rest + chunk).split(b"\n")
+            yield from (_event(line, about) for line in lines if line.strip())
+        if rest.strip():
+            yield _event(rest, about)
+
+    def failed(self, error: BaseException, about: str, limit: float | None) -> EngineError | WaitTimedOut:
+        """The error for a request that got no answer; ``limit`` is the caller's own timeout, if it set one."""
+        if limit is not None and is_timeout(error):
+            return WaitTimedOut(f"{about or 'request'}: not done after {limit:g} s", remedy="give it a longer timeout")
+        return unreachable(error, self.endpoint.url, self.endpoint.name, self.endpoint.source)
+
+
+def _parameter(value: object) -> str | list[str]:
+    if isinstance(value, (list, tuple)):
+        return [str(part) for part in value]
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else str(value)
+
+
+def _message(response: Response) -> str:
+    try:
+        answer = response.json()
+    except ValueError:
+        return response.text.strip() or str(response.reason)
+    finally:
+        response.close()
+    if isinstance(answer, dict):
+        # Podman's own endpoints say "cause" and "message", both engines' docker API says "message".
+        return str(answer.get("message") or answer.get("cause") or answer)
+    return str(answer)
+
+
+def _event(line: bytes, about: str) -> dict[str, Any]:
+    try:
+        event = _json.loads(line)
+    except ValueError as error:
+        raise EngineError(f"{about}: the engine sent a line that is not JSON: {line[:200]!r}") from error
+    return event if isinstance(event, dict) else {"status": str(event)}

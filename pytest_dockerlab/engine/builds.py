@@ -1,0 +1,245 @@
+"""The verb ``build``: which builder takes it, what is sent, and what came of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_dockerlab.build.buildkit import BuildkitReader
+from pytest_dockerlab.build.classic import ClassicReader
+from pytest_dockerlab.build.dockerfile import Dockerfile, is_foreign, parse, same_image
+from pytest_dockerlab.build.nest import CONTEXT_FOLDER, nest, takes_everything, unnested
+from pytest_dockerlab.build.podman import PodmanReader
+from pytest_dockerlab.build.rewrite import Rewritten, rewrite
+from pytest_dockerlab.build.spec import BuilderName, BuildSpec
+from pytest_dockerlab.build.trace import BuildTrace
+from pytest_dockerlab.engine.build_errors import failure_of, lost, refuse_problems, timed_out
+from pytest_dockerlab.engine.build_stream import send_build
+from pytest_dockerlab.engine.context import pack, plan_context, read_dockerfile
+from pytest_dockerlab.errors import CapabilityMissing, NotFound, UsageError
+
+if TYPE_CHECKING:
+    from pytest_dockerlab.engine.engine import Engine
+
+__all__ = ["build", "choose_builder", "fresh_host", "load_dockerfile"]
+
+_HEREDOCS_SINCE = {"Docker Engine": (23, 0), "Podman": (4, 9)}
+
+
+def build(engine: Engine, spec: BuildSpec, on_progress: Callable[[str], None] | None = None) -> BuildTrace:
+    """Build ``spec`` on ``engine``.
+
+    Args:
+        on_progress: gets a plain line when a step starts and when it ends.
+
+    Raises:
+        UsageError: a path, target or builder that can't be meant.
+        BuildFailed: a step failed, or the Dockerfile can't be read; with step, file and line.
+        BuildTimedOut: it took longer than ``spec.timeout`` and was cancelled.
+        BaseImageMissing: an image that it starts from can't be had.
+        DiskFull: the engine has no space left.
+        CapabilityMissing: this engine can't build it.
+    """
+    builder = choose_builder(engine, spec)
+    dockerfile = load_dockerfile(spec)
+    refuse_problems(dockerfile)
+    dockerfile.plan(spec.target)  # an unknown target is told before anything is sent
+    if builder == "buildx":
+        from pytest_dockerlab.engine.buildx import build_with_buildx
+
+        return build_with_buildx(engine, spec, dockerfile, on_progress, fresh_host(spec.fresh) if spec.fresh else "")
+    drop_syntax, warnings = _syntax(engine, builder, dockerfile)
+    _refuse_heredocs(engine, builder, dockerfile, frontend_fetched=not drop_syntax)
+    sent = rewrite(
+        dockerfile,
+        bases=spec.replace_bases,
+        fresh_label=spec.fresh if builder != "buildkit" else "",
+        drop_syntax=drop_syntax,
+    )
+    plan = plan_context(spec)
+    text, folder = sent.text, ""
+    if builder == "buildkit" and plan.hidden and takes_everything(dockerfile):
+        nested = None if _has_triggers(engine, dockerfile, spec) else nest(parse(text, args=spec.args))
+        if nested is not None:
+            text, folder = nested, CONTEXT_FOLDER
+        else:
+            warnings += (f"COPY of the whole context takes the Dockerfile along, as {plan.dockerfile}",)
+    packed = pack(plan, text, engine_ignores=builder != "buildkit", folder=folder)
+    reader = _reader(builder, dockerfile, spec, sent)
+    started = time.monotonic()
+    with packed.body:
+        outcome = send_build(
+            engine,
+            packed.body,
+            _params(builder, spec, plan.dockerfile),
+            reader,
+            timeout=spec.timeout,
+            cancellable=builder == "buildkit",
+            on_progress=on_progress,
+        )
+    running = reader.running
+    trace = reader.trace(round(time.monotonic() - started, 3))
+    trace = replace(
+        trace,
+        warnings=(*warnings, *trace.warnings),
+        context_files=packed.summary.files,
+        context_bytes=packed.summary.bytes,
+    )
+    if outcome.timed_out and (trace.error or not trace.image_id):  # else it ended just in time
+        raise timed_out(spec, dockerfile, trace, running)
+    if trace.error:
+        raise failure_of(dockerfile, _unnested(trace) if folder else trace, reader.failed_source)
+    if outcome.lost or not trace.image_id:
+        raise lost(engine, trace, running, outcome.lost)
+    return _with_store_id(engine, spec, trace)
+
+
+def load_dockerfile(spec: BuildSpec) -> Dockerfile:
+    """Read and parse the Dockerfile of ``spec`` (``.problems`` says why no builder would take it).
+
+    Raises:
+        UsageError: there is none, or no context.
+    """
+    return parse(read_dockerfile(spec), str(spec.dockerfile_path), spec.args)
+
+
+def choose_builder(engine: Engine, spec: BuildSpec) -> BuilderName:
+    """The builder asked for, or the engine's best.
+
+    Raises:
+        CapabilityMissing: this engine doesn't have the one asked for.
+    """
+    podman = engine.info.product == "Podman"
+    if spec.secrets or spec.ssh:
+        if spec.builder not in (None, "buildx"):
+            raise UsageError(
+                f"secrets and ssh need a session, which builder={spec.builder!r} does not have",
+                remedy='leave builder out, or say builder="buildx"',
+            )
+        return "buildx"
+    if spec.builder is None:
+        if podman:
+            return "podman"
+        return "buildkit" if engine.capabilities.has("buildkit") else "classic"
+    if spec.builder == "podman" and not podman:
+        raise CapabilityMissing(
+            f"builder='podman' was asked for, and this engine is {engine.info.product}",
+            remedy="leave builder out, or name a Podman engine",
+        )
+    if spec.builder in ("buildkit", "classic") and podman:
+        raise CapabilityMissing(
+            f"builder={spec.builder!r} was asked for, and Podman has only its own", remedy="leave builder out"
+        )
+    if spec.builder == "buildkit":
+        engine.capabilities.require("buildkit")
+    if spec.builder == "classic":
+        engine.capabilities.require("classic_builder")
+    return spec.builder
+
+
+def fresh_host(nonce: str) -> str:
+    """Name of the extra host that stands for a fresh cache in the key of each RUN."""
+    return f"dockerlab-fresh-{nonce}.invalid"
+
+
+def _reader(
+    builder: BuilderName, dockerfile: Dockerfile, spec: BuildSpec, sent: Rewritten
+) -> BuildkitReader | ClassicReader | PodmanReader:
+    if builder == "classic":
+        return ClassicReader(dockerfile, spec.target, added=sent.added)
+    if builder == "podman":
+        return PodmanReader(dockerfile, spec.target, added=sent.added)
+    return BuildkitReader(dockerfile, spec.target)
+
+
+def _params(builder: BuilderName, spec: BuildSpec, dockerfile_name: str) -> dict[str, object]:
+    hosts = dict(spec.extra_hosts)
+    if spec.fresh and builder == "buildkit":
+        hosts[fresh_host(spec.fresh)] = "127.0.0.1"
+    params: dict[str, object] = {
+        "dockerfile": dockerfile_name,
+        "t": list(spec.tags),
+        "buildargs": json.dumps(dict(spec.args)),
+        "labels": json.dumps(dict(spec.labels)),
+        "target": spec.target,
+        "platform": str(spec.platform) if spec.platform else "",
+        "nocache": "1" if spec.no_cache else "",
+        "pull": "1" if spec.pull else "",
+        "networkmode": spec.network,
+        "extrahosts": [f"{name}:{address}" for name, address in sorted(hosts.items())],
+        "rm": "1",
+        "forcerm": "1",
+        "version": "2" if builder == "buildkit" else "1",
+    }
+    if builder == "podman":
+        del params["version"]
+        params["layers"] = "1"
+        # Podman reads a JSON list here, Docker repeated parameters (podman pkg/api/handlers/compat/images_build.go).
+        params["extrahosts"] = json.dumps(params["extrahosts"]) if hosts else []
+    return {key: value for key, value in params.items() if value not in ("", [])}
+
+
+def _has_triggers(engine: Engine, dockerfile: Dockerfile, spec: BuildSpec) -> bool:
+    """Whether a base brings instructions (ONBUILD) that we don't see, and so can't rewrite."""
+    for base in dockerfile.bases(spec.target):
+        name = next((new for old, new in spec.replace_bases.items() if same_image(old, base.name)), base.name)
+        try:
+            if engine.images.get(name).config.on_build:
+                return True
+        except (NotFound, UsageError):
+            continue  # the builder will say what is wrong with it
+    return False
+
+
+def _unnested(trace: BuildTrace) -> BuildTrace:
+    steps = tuple(replace(step, error=unnested(step.error)) if step.error else step for step in trace.steps)
+    return replace(trace, error=unnested(trace.error), steps=steps)
+
+
+def _syntax(engine: Engine, builder: BuilderName, dockerfile: Dockerfile) -> tuple[bool, tuple[str, ...]]:
+    """Whether to take ``# syntax=`` out: a frontend image that the engine doesn't have would need a session to pull."""
+    syntax = dockerfile.directives.get("syntax", "")
+    if builder != "buildkit" or not syntax or is_foreign(syntax):
+        return False, ()
+    try:
+        engine.images.get(syntax)
+    except (NotFound, UsageError):
+        return True, (f"# syntax={syntax} is not on the engine: its own frontend was used",)
+    return False, ()
+
+
+def _refuse_heredocs(engine: Engine, builder: BuilderName, dockerfile: Dockerfile, *, frontend_fetched: bool) -> None:
+    if not dockerfile.heredocs:
+        return
+    where = f"{dockerfile.path}:{dockerfile.heredocs[0].line}"
+    if builder == "classic":
+        raise UsageError(
+            f"{where}: the classic builder ignores here-documents: what they should write would silently be empty",
+            remedy='build it with BuildKit (builder="buildkit"), or write the file with printf',
+        )
+    if builder == "buildkit" and dockerfile.directives.get("syntax") and frontend_fetched:
+        return
+    since = _HEREDOCS_SINCE[engine.info.product]
+    if _release(engine.info.version) < since:
+        raise CapabilityMissing(
+            f"{where}: {engine.info.product} {engine.info.version} does not know here-documents",
+            remedy=f"use {engine.info.product} {since[0]}.{since[1]} or newer, or write the file with printf",
+        )
+
+
+def _release(version: str) -> tuple[int, ...]:
+    parts = []
+    for part in version.split(".")[:2]:
+        digits = "".join(char for char in part if char.isdigit())
+        parts.append(int(digits) if digits else 0)
+    return tuple(parts)
+
+
+def _with_store_id(engine: Engine, spec: BuildSpec, trace: BuildTrace) -> BuildTrace:
+    """The id under which the engine's store has it: containerd's is the manifest's, and only the tag leads there."""
+    if not spec.tags or not engine.info.containerd_store:
+        return trace
+    return replace(trace, image_id=engine.images.get(spec.tags[0]).id)

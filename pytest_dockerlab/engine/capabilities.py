@@ -1,0 +1,128 @@
+"""What an engine can do, by name; each is found out when it is first asked for."""
+
+from __future__ import annotations
+
+import difflib
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_dockerlab.engine import probes
+from pytest_dockerlab.errors import CapabilityMissing, UsageError
+from pytest_dockerlab.platforms import Platform
+
+if TYPE_CHECKING:
+    from pytest_dockerlab.engine.engine import Engine
+
+__all__ = ["EMULATES", "KNOWN", "Capabilities", "Capability", "check_name"]
+
+EMULATES = "emulates:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capability:
+    """A difference between engines that a test may depend on.
+
+    Attributes:
+        means: what a test can count on.
+        probe: how it is found out.
+    """
+
+    means: str
+    probe: Callable[[Engine], probes.Answer]
+
+
+KNOWN: Mapping[str, Capability] = {
+    "buildkit": Capability(means="builds with BuildKit", probe=probes.buildkit),
+    "classic_builder": Capability(means="builds with Docker's classic builder", probe=probes.classic_builder),
+    "containerd_store": Capability(means="keeps images in containerd's store", probe=probes.containerd_store),
+    "cgroup_v1": Capability(means="its host has cgroup v1", probe=probes.cgroup_v1),
+    "cgroup_v2": Capability(means="its host has cgroup v2", probe=probes.cgroup_v2),
+    "memory_limit": Capability(means="caps memory", probe=probes.memory_limit),
+    "swap_limit": Capability(means="caps swap", probe=probes.swap_limit),
+    "cpu_limit": Capability(means="caps CPU time", probe=probes.cpu_limit),
+    "pids_limit": Capability(means="caps the number of processes", probe=probes.pids_limit),
+    "rootless": Capability(means="runs without root's rights", probe=probes.rootless),
+    "userns_remap": Capability(means="maps users of containers to others on the host", probe=probes.userns_remap),
+    "local_files": Capability(means="sees this machine's files: bind mounts work", probe=probes.local_files),
+    "loopback_ports": Capability(means="published ports answer on 127.0.0.1 here", probe=probes.loopback_ports),
+    "network_in_build": Capability(means="RUN steps have a way out", probe=probes.network_in_build),
+    "hub": Capability(means="Docker Hub answers the engine", probe=probes.hub),
+}
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that is no capability's; needs no engine.
+
+    Raises:
+        UsageError: unknown; lists what is known.
+    """
+    if name.startswith(EMULATES):
+        Platform.parse(name.removeprefix(EMULATES))
+    elif name not in KNOWN:
+        close = difflib.get_close_matches(name, KNOWN, n=1)
+        raise UsageError(
+            f"no such capability: {name!r}" + (f", did you mean {close[0]!r}?" if close else ""),
+            remedy=f"one of {', '.join(KNOWN)}, {EMULATES}PLATFORM",
+        )
+
+
+class Capabilities:
+    """The capabilities of one engine. Threads may share it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._answers: dict[str, probes.Answer] = {}
+        self._lock = threading.Lock()
+
+    def has(self, name: str) -> bool:
+        """Whether the engine has it. The first time may take as long as the probe does.
+
+        Raises:
+            UsageError: no such capability.
+        """
+        return self._answer(name).ok
+
+    def reason(self, name: str) -> str:
+        """How that is known: what is in the way where it is missing, what speaks for it where not.
+
+        Raises:
+            UsageError: no such capability.
+        """
+        return self._answer(name).reason
+
+    def require(self, name: str) -> None:
+        """Do nothing, or say what is missing and why.
+
+        Raises:
+            CapabilityMissing: the engine doesn't have it.
+            UsageError: no such capability.
+        """
+        answer = self._answer(name)
+        if not answer.ok:
+            raise CapabilityMissing(
+                f"{self._engine.endpoint.name} lacks {name!r}: {answer.reason}",
+                remedy="use another engine (DOCKERLAB_ENGINE), or mend the reason; see `dockerlab doctor`",
+            )
+
+    def known(self) -> tuple[str, ...]:
+        """Every name but the pattern ``emulates:PLATFORM``."""
+        return tuple(KNOWN)
+
+    def _answer(self, name: str) -> probes.Answer:
+        check_name(name)
+        if name.startswith(EMULATES):
+            # One answer for linux/arm64, arm64 and aarch64.
+            name = EMULATES + str(Platform.parse(name.removeprefix(EMULATES)))
+        # Probes ask one another, so the lock is not held while one runs; two at once find the same.
+        with self._lock:
+            known = self._answers.get(name)
+        if known is None:
+            if name.startswith(EMULATES):
+                known = probes.emulates(self._engine, Platform.parse(name.removeprefix(EMULATES)))
+            else:
+                known = KNOWN[name].probe(self._engine)
+            with self._lock:
+                known = self._answers.setdefault(name, known)
+        return known

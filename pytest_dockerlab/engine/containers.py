@@ -1,0 +1,238 @@
+"""The containers of one engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pytest_dockerlab.engine.create import container_json
+from pytest_dockerlab.engine.inside import Inside
+from pytest_dockerlab.engine.inside import about as _about
+from pytest_dockerlab.engine.resources import label_filter
+from pytest_dockerlab.engine.results import ContainerSummary, Created
+from pytest_dockerlab.engine.translate import start_error
+from pytest_dockerlab.errors import Conflict, EngineError, NotFound, UsageError, WaitTimedOut
+from pytest_dockerlab.run.spec import RunSpec
+from pytest_dockerlab.run.state import ContainerState, state_of
+
+__all__ = ["Containers"]
+
+_STOP_MARGIN = 30.0
+_COMMIT_SECONDS = 600.0
+
+
+class Containers(Inside):
+    """Verbs on containers; each takes an id or a name, and raises ``NotFound`` where there is no such container."""
+
+    # Life
+
+    def create(self, spec: RunSpec) -> Created:
+        """Make a container, not started.
+
+        Raises:
+            NotFound: no such image on the engine (it is not pulled).
+            Conflict: the name is taken.
+            UsageError: a bind mount's folder is missing, or the engine refuses a value.
+        """
+        about = f"container {spec.name!r} of {spec.image}" if spec.name else f"container of {spec.image}"
+        params: dict[str, object] = {"name": spec.name or None}
+        if spec.platform is not None and self._api.at_least("1.41"):
+            params["platform"] = str(spec.platform)
+        body = container_json(spec, self._engine.labels)
+        answer = self._api.json("POST", "/containers/create", params=params, json=body, about=about)
+        return Created(id=answer["Id"], warnings=tuple(answer.get("Warnings") or ()))
+
+    def start(self, container: str) -> None:
+        """Start its main process.
+
+        Raises:
+            StartFailed: with the exit code that ``docker run`` would have (125, 126, 127).
+        """
+        about = _about(container)
+        try:
+            self._api.send("POST", f"/containers/{container}/start", about=about)
+        except (UsageError, EngineError, NotFound) as error:
+            # A program that is not there is a 404 on some engines, as is a container that is not there.
+            message = error.what.removeprefix(f"{about}: ")
+            if type(error) not in (UsageError, EngineError, NotFound) or "no such container" in message.lower():
+                raise
+            raise start_error(message, about) from error
+
+    def stop(self, container: str, timeout: float = 10.0) -> None:
+        """Send the stop signal, and SIGKILL after ``timeout`` seconds."""
+        self._post(container, "stop", t=round(timeout), read=timeout + _STOP_MARGIN)
+
+    def restart(self, container: str, timeout: float = 10.0) -> None:
+        """Stop (as ``stop``) and start."""
+        self._post(container, "restart", t=round(timeout), read=timeout + _STOP_MARGIN)
+
+    def kill(self, container: str, signal: str | int = "SIGKILL") -> None:
+        """Send a signal.
+
+        Raises:
+            Conflict: it is not running.
+        """
+        self._post(container, "kill", signal=signal)
+
+    def pause(self, container: str) -> None:
+        """Freeze its processes."""
+        self._post(container, "pause")
+
+    def unpause(self, container: str) -> None:
+        """Let its processes go on."""
+        self._post(container, "unpause")
+
+    def rename(self, container: str, name: str) -> None:
+        """Give it another name.
+
+        Raises:
+            Conflict: the name is taken.
+        """
+        self._post(container, "rename", name=name)
+
+    def wait(self, container: str, timeout: float = 60.0) -> int:
+        """Wait for its main process to end, and return the exit code; one that has ended already gives it at once.
+
+        Raises:
+            WaitTimedOut: it still runs after ``timeout`` seconds, or has not even been started.
+        """
+        # "not-running" is true of a container that was never started.
+        condition = "next-exit" if self.state(container).status == "created" else "not-running"
+        try:
+            answer = self._api.json(
+                "POST",
+                f"/containers/{container}/wait",
+                params={"condition": condition},
+                timeout=timeout,
+                about=_about(container),
+            )
+        except WaitTimedOut:
+            raise WaitTimedOut(
+                f"{_about(container)}: has not ended after {timeout:g} s ({self.state(container)})",
+                remedy="give it a longer timeout, or stop it; its log may say what it waits for",
+            ) from None
+        if message := ((answer or {}).get("Error") or {}).get("Message"):
+            raise EngineError(f"{_about(container)}: {message}")
+        return int(answer["StatusCode"])
+
+    def remove(self, container: str, force: bool = True, volumes: bool = True) -> None:
+        """Remove it; return when it is gone, whoever removes it.
+
+        Args:
+            force: kill it first.
+            volumes: remove its anonymous volumes, too.
+
+        Raises:
+            Conflict: it runs, and ``force`` is not set.
+        """
+        try:
+            self._api.send(
+                "DELETE",
+                f"/containers/{container}",
+                params={"force": force, "v": volumes},
+                about=_about(container),
+            )
+        except Conflict as error:
+            if "already in progress" not in error.what:
+                raise
+            self._gone(container)
+
+    def _gone(self, container: str) -> None:
+        try:
+            self._api.send(
+                "POST", f"/containers/{container}/wait", params={"condition": "removed"}, about=_about(container)
+            )
+        except NotFound:
+            return  # it was gone before we asked
+
+    def _post(self, container: str, verb: str, *, read: float = 0.0, **params: object) -> None:
+        self._api.send(
+            "POST",
+            f"/containers/{container}/{verb}",
+            params=params,
+            about=_about(container),
+            timeout=read,
+        )
+
+    # What is
+
+    def state(self, container: str) -> ContainerState:
+        """Whether it runs, how it ended, its health."""
+        return state_of(self.inspect(container))
+
+    def list(self, labels: Mapping[str, str] = {}, all: bool = True) -> tuple[ContainerSummary, ...]:
+        """The containers that carry all of ``labels`` (an empty value matches any).
+
+        Args:
+            all: the ones that don't run, too.
+        """
+        rows = self._api.json(
+            "GET", "/containers/json", params={"all": all, "filters": label_filter(labels)}, about="containers"
+        )
+        return tuple(
+            ContainerSummary(
+                id=row["Id"],
+                name=next((name.lstrip("/") for name in row.get("Names") or ()), ""),
+                image=row.get("Image") or "",
+                status=row.get("State") or "",
+                labels=row.get("Labels") or {},
+            )
+            for row in rows or ()
+        )
+
+    def port(self, container: str, container_port: int, protocol: str = "tcp") -> tuple[str, int] | None:
+        """Address and port on the engine's host where a port is published, IPv4 first; ``None`` if it is not."""
+        ports = (self.inspect(container).get("NetworkSettings") or {}).get("Ports") or {}
+        bindings = ports.get(f"{container_port}/{protocol}") or ()
+        found = sorted(bindings, key=lambda binding: ":" in (binding.get("HostIp") or ""))
+        return (found[0].get("HostIp") or "", int(found[0]["HostPort"])) if found else None
+
+    def stats(self, container: str, one_shot: bool = True) -> Mapping[str, Any]:
+        """Its use of CPU, memory, network and disk, in the engine's own JSON.
+
+        Args:
+            one_shot: one sample at once; otherwise the engine takes a second one, after a second or two.
+        """
+        params: dict[str, object] = {"stream": False}
+        if one_shot and self._api.at_least("1.41"):
+            params["one-shot"] = True
+        answer: Mapping[str, Any] = self._api.json(
+            "GET", f"/containers/{container}/stats", params=params, about=_about(container)
+        )
+        return answer
+
+    def top(self, container: str, arguments: str = "") -> tuple[Mapping[str, str], ...]:
+        """Its processes, a row each, by the titles of ``ps``."""
+        answer = self._api.json(
+            "GET", f"/containers/{container}/top", params={"ps_args": arguments or None}, about=_about(container)
+        )
+        return tuple(dict(zip(answer["Titles"], row, strict=False)) for row in answer.get("Processes") or ())
+
+    def diff(self, container: str) -> Mapping[str, str]:
+        """Paths that differ from its image: path → ``changed``, ``added`` or ``deleted``."""
+        answer = self._api.json("GET", f"/containers/{container}/changes", about=_about(container))
+        return {row["Path"]: ("changed", "added", "deleted")[row["Kind"]] for row in answer or ()}
+
+    def commit(self, container: str, ref: str = "", changes: Sequence[str] = (), message: str = "") -> str:
+        """Make an image of its files, and return the id. It keeps the container's labels.
+
+        Args:
+            changes: Dockerfile instructions (``CMD ["sh"]``) applied to its configuration.
+        """
+        name, tag = _split(ref)
+        params = {
+            "container": container,
+            "repo": name or None,
+            "tag": tag or None,
+            "comment": message or None,
+            "changes": "\n".join(changes) or None,
+        }
+        answer = self._api.json("POST", "/commit", params=params, timeout=_COMMIT_SECONDS, about=_about(container))
+        return str(answer["Id"])
+
+
+def _split(ref: str) -> tuple[str, str]:
+    """``host:5000/name:tag`` → name and tag."""
+    head, slash, last = ref.rpartition("/")
+    name, _, tag = last.partition(":")
+    return f"{head}{slash}{name}", tag

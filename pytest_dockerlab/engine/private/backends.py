@@ -1,0 +1,70 @@
+"""Which kind of private engine can be started by this user."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from pytest_dockerlab.engine.private import dockerd, podman, rootless
+from pytest_dockerlab.engine.private.dockerd import Dockerd
+from pytest_dockerlab.engine.private.network import Network
+from pytest_dockerlab.engine.private.podman import Podman
+from pytest_dockerlab.engine.private.rootless import RootlessDockerd
+from pytest_dockerlab.engine.private.slots import Slot
+from pytest_dockerlab.errors import EngineStartFailed
+
+__all__ = ["Backend", "choose", "kind", "missing"]
+
+
+class Backend(Protocol):
+    """An engine that a keeper can start and stop."""
+
+    kind: str
+    url: str
+    network: Network | None
+
+    @property
+    def pid(self) -> int:
+        """Its process, to be watched."""
+
+    def prepare(self) -> None:
+        """Make what it needs before it starts. Raises: EngineStartFailed."""
+
+    def start(self, mirrors: tuple[str, ...], *, registry: Path | None = None) -> None:
+        """Start it and wait until it answers. Raises: EngineStartFailed."""
+
+    def stop(self) -> None:
+        """Remove what it holds and end it."""
+
+
+def _kinds() -> list[tuple[str, Callable[[], str], Callable[[Slot], Backend]]]:
+    """(name, what is missing, how to make one), the best first."""
+    if os.getuid() == 0:
+        return [("dockerd", dockerd.missing, Dockerd)]
+    return [("rootless dockerd", rootless.missing, RootlessDockerd), ("podman", podman.missing, Podman)]
+
+
+def missing() -> str:
+    """Why no private engine can be started, or ``""``."""
+    reasons = []
+    for name, lacks, _ in _kinds():
+        reason = lacks()
+        if not reason:
+            return ""
+        reasons.append(f"{name}: {reason}")
+    return "; ".join(reasons)
+
+
+def kind() -> str:
+    """The kind that ``choose`` would take, ``""`` for none."""
+    return next((name for name, lacks, _ in _kinds() if not lacks()), "")
+
+
+def choose(slot: Slot) -> Backend:
+    """The first kind for which everything is there. Raises: EngineStartFailed."""
+    for _, lacks, make in _kinds():
+        if not lacks():
+            return make(slot)
+    raise EngineStartFailed(f"no private engine can be started: {missing()}", remedy="dockerlab up --install")

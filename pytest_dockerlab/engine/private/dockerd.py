@@ -1,0 +1,190 @@
+"""A dockerd of our own, as root: nothing of it touches an engine that is there already."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from pytest_dockerlab.engine.ping import ask
+from pytest_dockerlab.engine.private import network
+from pytest_dockerlab.engine.private.dns import Forwarder
+from pytest_dockerlab.engine.private.network import Network
+from pytest_dockerlab.engine.private.processes import end
+from pytest_dockerlab.engine.private.slots import Slot
+from pytest_dockerlab.errors import EngineStartFailed
+
+__all__ = ["THROWAWAY", "Dockerd", "empty", "environment", "missing", "wait_until_ready"]
+
+# Bounds what is thrown away anyway; no container can tell the difference.
+THROWAWAY: Mapping[str, object] = {
+    "log-driver": "json-file",
+    "log-opts": {"max-size": "64m", "max-file": "2"},
+    "builder": {"gc": {"enabled": True, "defaultKeepStorage": "20GB"}},
+    "live-restore": False,
+    "shutdown-timeout": 1,
+    "max-concurrent-downloads": 6,
+}
+
+
+def missing() -> str:
+    """Why no dockerd can be started as root here, or ``""``."""
+    wanted = {"dockerd": "docker.io", "containerd": "containerd", "iptables": "iptables", "ip": "iproute2"}
+    lacking = [program for program in wanted if find(program) is None]
+    if lacking:
+        return f"not installed: {', '.join(f'{name} (package {wanted[name]})' for name in lacking)}"
+    return ""
+
+
+def find(program: str) -> str | None:
+    """Where a program is, also in the folders that only root has on its PATH."""
+    return shutil.which(program, path=environment()["PATH"])
+
+
+def environment() -> dict[str, str]:
+    """For an engine: ours, without what would make it speak to a service manager, and with the sbin folders."""
+    drop = ("NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "DOCKER_TMPDIR", "DOCKER_DRIVER")
+    kept = {name: value for name, value in os.environ.items() if name not in drop}
+    kept["PATH"] = os.pathsep.join([kept.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
+    return kept
+
+
+class Dockerd:
+    """One dockerd process over a slot, whose lock the caller holds."""
+
+    kind = "dockerd"
+
+    def __init__(self, slot: Slot) -> None:
+        self.slot = slot
+        self.network: Network | None = None
+        self._names: Forwarder | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"unix://{slot.socket}"
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid if self._process else 0
+
+    def prepare(self) -> None:
+        """Make the bridge and its rules. Raises: EngineStartFailed."""
+        self.network = network.up(self.slot)
+        if local := network.loopback_resolver():
+            self._names = Forwarder(self.network.gateway, local)
+
+    def start(self, mirrors: tuple[str, ...], *, registry: Path | None = None, timeout: float = 60.0) -> None:
+        """Start it and wait until it answers.
+
+        Args:
+            mirrors: addresses that serve Docker Hub's images.
+            registry: not needed here: its loopback is ours.
+            timeout: seconds.
+
+        Raises:
+            EngineStartFailed: with the last lines of its log.
+        """
+        assert self.network is not None, "prepare first"
+        program = find("dockerd")
+        if program is None:
+            raise EngineStartFailed("dockerd is not installed", remedy="dockerlab up --install")
+        self.slot.data.mkdir(parents=True, exist_ok=True)
+        config = self.slot.run / "daemon.json"
+        config.write_text(json.dumps(self._config(mirrors), indent=1))
+        log = self.slot.log("dockerd")
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [program, f"--config-file={config}"],
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment(), cwd="/",
+                start_new_session=True,
+            )  # fmt: skip
+        wait_until_ready(self._process, self.slot.socket, log, name="dockerd", timeout=timeout)
+
+    def _config(self, mirrors: tuple[str, ...]) -> dict[str, object]:
+        assert self.network is not None
+        run = self.slot.run
+        config: dict[str, object] = {
+            "hosts": [self.url],
+            "data-root": str(self.slot.data),
+            "exec-root": str(run / "exec"),
+            "pidfile": str(run / "dockerd.pid"),
+            "bridge": self.network.bridge,
+            "default-address-pools": [{"base": str(self.network.for_tests), "size": 24}],
+            "iptables": False,
+            "ip6tables": False,
+            "userland-proxy": True,
+            "registry-mirrors": list(mirrors),
+            **THROWAWAY,
+        }
+        if self._names is not None:
+            config["dns"] = [self.network.gateway]
+        elif servers := network.resolvers():
+            config["dns"] = list(servers)
+        return config
+
+    def stop(self) -> None:
+        """Remove containers, networks and volumes, then end the process. Images and the build cache stay."""
+        if self._names is not None:
+            self._names.close()
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            empty(str(self.slot.socket))
+            end([self._process.pid], grace=10.0)
+        self._process.wait()
+        self._process = None
+
+
+def wait_until_ready(process: subprocess.Popen[bytes], path: Path, log: Path, *, name: str, timeout: float) -> None:
+    """Wait for an answer on the socket. Raises: EngineStartFailed with the log's last lines, if it ends or dawdles."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            if ask(str(path), "GET", "/_ping", timeout=2)[0] == 200:
+                return
+        except (OSError, http.client.HTTPException):
+            pass  # not yet: that is what this loop is for
+        if process.poll() is not None or time.monotonic() > deadline:
+            ended = process.poll()
+            what = f"ended with {ended}" if ended is not None else f"did not answer within {timeout:g} s"
+            lines = log.read_text(errors="replace").splitlines()[-12:]
+            raise EngineStartFailed(
+                "\n    ".join([f"{name} {what}; the last lines of its log:", *(lines or ["(nothing)"])]),
+                remedy=f"the whole log is {log}",
+            )
+        time.sleep(0.02)
+
+
+def empty(path: str) -> None:
+    """Remove all containers, networks that can be removed, and volumes from the engine at socket ``path``.
+
+    What can't be removed stays: the caller is about to end the engine, or has just started it.
+    """
+
+    def call(method: str, target: str) -> bytes:
+        try:
+            return ask(path, method, target, timeout=20)[1]
+        except (OSError, http.client.HTTPException):
+            return b"null"
+
+    def listed(target: str) -> list[dict[str, object]]:
+        try:
+            found = json.loads(call("GET", target))
+        except ValueError:
+            return []
+        return found if isinstance(found, list) else []
+
+    with ThreadPoolExecutor(8) as pool:
+        containers = [str(one["Id"]) for one in listed("/containers/json?all=1")]
+        list(pool.map(lambda ident: call("DELETE", f"/containers/{ident}?force=1&v=1"), containers))
+        networks = [
+            str(one["Id"]) for one in listed("/networks") if one.get("Name") not in ("bridge", "host", "none", "podman")
+        ]
+        list(pool.map(lambda ident: call("DELETE", f"/networks/{ident}"), networks))
+        found = json.loads(call("GET", "/volumes") or b"null")
+        volumes = [str(one["Name"]) for one in (found or {}).get("Volumes") or ()]
+        list(pool.map(lambda name: call("DELETE", f"/volumes/{name}?force=1"), volumes))

@@ -1,0 +1,168 @@
+"""The process that holds a private engine: starts it, watches its owner, takes everything down.
+
+    python -m pytest_dockerlab.engine.private.keeper '{"owner": 123, "mirror": ""}'
+
+It detaches itself, reports on its standard output (one JSON object a line, the last one ``ready`` or ``failed``),
+and from then on is silent. It ends when its owner ends, when the engine ends, or on SIGTERM, and never before
+everything it made is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from types import FrameType
+
+from pytest_dockerlab.engine.private import dockerd, registry
+from pytest_dockerlab.engine.private.backends import Backend, choose
+from pytest_dockerlab.engine.private.cleaning import clean
+from pytest_dockerlab.engine.private.hub import answers
+from pytest_dockerlab.engine.private.processes import alive, started
+from pytest_dockerlab.engine.private.registry import RegistryProcess
+from pytest_dockerlab.engine.private.slots import Slot, State, acquire
+from pytest_dockerlab.errors import EngineStartFailed, LabError
+from pytest_dockerlab.places import cache_dir
+
+__all__ = ["main"]
+
+
+class _Told(BaseException):
+    """SIGTERM: not an Exception, so that nothing on the way swallows it."""
+
+
+def main() -> None:
+    asked = json.loads(sys.argv[1])
+    # Two forks' worth of distance: whoever started us need not collect our exit status.
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    os.umask(0o022)
+    signal.signal(signal.SIGTERM, _told)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    _say(keeper=os.getpid())
+    lock = None
+    try:
+        lock = acquire()
+        _keep(lock.slot, owner=asked["owner"], owner_start=asked["owner_start"], mirror=asked["mirror"])
+    except _Told:
+        pass
+    except LabError as error:
+        _say(failed=error.what, remedy=error.remedy)
+    except Exception as error:  # the starter has to hear of a defect here, too, not wait for it
+        _say(failed=f"{type(error).__name__}: {error}", remedy="this is a defect of pytest-dockerlab: please report it")
+        raise
+    finally:
+        if lock is not None:
+            lock.release()
+
+
+def _told(number: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise _Told
+
+
+def _say(**what: object) -> None:
+    # The starter may be gone: that is noticed by whoever watches the owner.
+    with contextlib.suppress(OSError, ValueError):
+        print(json.dumps(what), flush=True)
+
+
+def _keep(slot: Slot, *, owner: int, owner_start: int, mirror: str) -> None:
+    engine = choose(slot)
+    beside: RegistryProcess | None = None
+    try:
+        if left := clean(slot):
+            _say(progress=f"removed what an earlier engine left: {', '.join(left)}")
+        slot.run.mkdir(mode=0o700, parents=True, exist_ok=True)
+        state = State(
+            slot=slot.number, kind=engine.kind, url=engine.url, owner=owner,
+            keeper=os.getpid(), keeper_start=started(os.getpid()),
+        )  # fmt: skip
+        slot.write(state)
+        _say(progress=f"starting a private engine ({engine.kind}, slot {slot.number})")
+        with ThreadPoolExecutor(1) as pool:
+            hub = pool.submit(answers) if not mirror else None
+            engine.prepare()
+            made = engine.network
+            state = replace(state, pool=str(made.pool) if made else "", bridge=made.bridge if made else "")
+            slot.write(state)
+            beside = _registry(slot)
+            mirrors = [mirror] if mirror else []
+            if hub is not None and not hub.result() and beside is not None:
+                _say(progress="Docker Hub does not answer: base images come from the local registry")
+                mirrors = [f"http://{beside.address}"]
+        engine.start(tuple(mirrors), registry=beside.config if beside else None)
+        dockerd.empty(str(slot.socket))  # what a killed engine had not removed
+        state = replace(state, registry=beside.address if beside else "", ready=True)
+        slot.write(state)
+        _say(ready=True, url=state.url, registry=state.registry, kind=state.kind, slot=slot.number)
+        _silence(slot)
+        _watch(engine, owner, owner_start)
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        with contextlib.suppress(OSError):
+            engine.stop()
+        if beside is not None:
+            beside.stop()
+        # Whoever deletes the run-time folder deletes our lock: then another may have this slot by now.
+        now = slot.read()
+        if now is None or now.keeper == os.getpid() or not slot.kept():
+            clean(slot)
+
+
+def _registry(slot: Slot) -> RegistryProcess | None:
+    if reason := registry.missing():
+        _say(progress=f"no local registry: {reason}")
+        return None
+    # The same port as last time if it is free: names of images in the slot's data hold it.
+    note = slot.cache / "registry-port"
+    port = int(note.read_text()) if note.exists() else 0
+    beside = RegistryProcess(cache_dir() / "registry", folder=slot.run, log=slot.log("registry"), port=port)
+    try:
+        beside.start()
+        note.write_text(beside.address.rpartition(":")[2])
+    except EngineStartFailed as error:
+        _say(progress=error.what)
+        return None
+    return beside
+
+
+def _silence(slot: Slot) -> None:
+    """Give up the starter's pipe: from now on what is said goes to the slot's log."""
+    log = os.open(slot.log("keeper"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for number in (1, 2):
+        os.dup2(log, number)
+    os.close(log)
+
+
+def _watch(engine: Backend, owner: int, owner_start: int) -> None:
+    """Return when the owner or the engine has ended."""
+    watched = {engine.pid: started(engine.pid)}
+    if owner:
+        watched[owner] = owner_start
+    poll = select.poll()
+    for pid in watched:
+        try:
+            poll.register(os.pidfd_open(pid), select.POLLIN)
+        except (OSError, AttributeError):  # gone already, or a kernel before 5.3: the loop looks, too
+            poll = select.poll()
+            break
+    else:
+        if all(alive(pid, start) for pid, start in watched.items()):
+            poll.poll()
+        return
+    while all(alive(pid, start) for pid, start in watched.items()):
+        time.sleep(0.5)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,200 @@
+"""How each capability is found out: from what the engine says where that can be trusted, else by trying."""
+
+from __future__ import annotations
+
+import platform as _host
+import tempfile
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from pytest_dockerlab.engine import binfmt
+from pytest_dockerlab.errors import BuildFailed, LabError, NotFound, UsageError
+from pytest_dockerlab.platforms import Platform
+
+if TYPE_CHECKING:
+    from pytest_dockerlab.engine.engine import Engine
+
+__all__ = ["Answer"]
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_HUB_SECONDS = 8.0
+_DESKTOP = "docker desktop"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Whether, and how that is known."""
+
+    ok: bool
+    reason: str
+
+
+def _docker(engine: Engine) -> bool:
+    return engine.info.product == "Docker Engine"
+
+
+def buildkit(engine: Engine) -> Answer:
+    """Every Docker Engine for Linux since 18.09 (API 1.39) has it built in; its setting only decides the default."""
+    if not _docker(engine):
+        return Answer(False, "Podman builds with Buildah")
+    if engine.info.os != "linux":
+        return Answer(False, f"not in Docker Engine for {engine.info.os}")
+    return Answer(True, f"part of Docker Engine {engine.info.version}")
+
+
+def classic_builder(engine: Engine) -> Answer:
+    if not _docker(engine):
+        return Answer(False, "Podman builds with Buildah")
+    return Answer(True, f"part of Docker Engine {engine.info.version}")
+
+
+def containerd_store(engine: Engine) -> Answer:
+    return Answer(engine.info.containerd_store, f"the store is {engine.info.store}")
+
+
+def cgroup_v1(engine: Engine) -> Answer:
+    return Answer(engine.info.cgroup_version == 1, f"its host has cgroup v{engine.info.cgroup_version}")
+
+
+def cgroup_v2(engine: Engine) -> Answer:
+    return Answer(engine.info.cgroup_version == 2, f"its host has cgroup v{engine.info.cgroup_version}")
+
+
+def _limit(engine: Engine, able: bool, what: str) -> Answer:
+    if engine.info.cgroup_driver == "none":
+        return Answer(False, "rootless without a cgroup driver: every limit is ignored (needs cgroup v2 and systemd)")
+    return Answer(able, f"the engine says that it {'can' if able else 'can not'} cap {what}")
+
+
+def memory_limit(engine: Engine) -> Answer:
+    return _limit(engine, engine.info.memory_limit, "memory")
+
+
+def swap_limit(engine: Engine) -> Answer:
+    return _limit(engine, engine.info.swap_limit, "swap")
+
+
+def cpu_limit(engine: Engine) -> Answer:
+    return _limit(engine, engine.info.cpu_limit, "CPU time")
+
+
+def pids_limit(engine: Engine) -> Answer:
+    return _limit(engine, engine.info.pids_limit, "processes")
+
+
+def rootless(engine: Engine) -> Answer:
+    return Answer(engine.info.rootless, f"security options: {', '.join(engine.info.security) or 'none'}")
+
+
+def userns_remap(engine: Engine) -> Answer:
+    return Answer(engine.info.userns_remap, f"security options: {', '.join(engine.info.security) or 'none'}")
+
+
+def local_files(engine: Engine) -> Answer:
+    """Tried: a folder that only this machine can have is asked for as a bind mount of an image that nobody has.
+
+    Docker looks at the folder before the image, so the error tells which of the two is
+    missing, in a millisecond, and nothing is made. Podman looks at the image first; its
+    service on a unix socket of a Linux machine is a process of that machine.
+    """
+    if not _docker(engine):
+        same = bool(engine.endpoint.socket) and _same_kernel(engine)
+        return Answer(same, "its socket is on this machine" if same else "it runs on another machine, or in a VM")
+    with tempfile.TemporaryDirectory(prefix="dockerlab-probe-") as folder:
+        body = {
+            "Image": f"dockerlab.invalid/{uuid.uuid4().hex}",
+            "Cmd": ["-"],
+            "HostConfig": {"Mounts": [{"Type": "bind", "Source": folder, "Target": "/probe"}]},
+        }
+        try:
+            engine.api.json("POST", "/containers/create", json=body, about="probe")
+        except NotFound:
+            return Answer(True, "tried: it found a folder made just now")
+        except UsageError:
+            return Answer(False, f"tried: it does not see {Path(folder).parent} of this machine")
+        except LabError as error:
+            return Answer(False, f"tried: {error.what}")
+    raise AssertionError("an engine made a container of an image that does not exist")
+
+
+def _same_kernel(engine: Engine) -> bool:
+    here = _host.uname()
+    return here.system == "Linux" and engine.info.kernel == here.release and _DESKTOP not in _distribution(engine)
+
+
+def _distribution(engine: Engine) -> str:
+    return engine.info.distribution.lower()
+
+
+def loopback_ports(engine: Engine) -> Answer:
+    """From the address: a container that listens would be the proof, and there may be no image for one yet."""
+    if engine.endpoint.socket:
+        way = "it publishes here" if _same_kernel(engine) else "its VM forwards published ports"
+        return Answer(True, f"its socket is on this machine; {way}")
+    host = urlsplit(engine.endpoint.url).hostname or ""
+    if host in _LOOPBACK and _same_kernel(engine):
+        return Answer(True, f"{host} is this machine")
+    return Answer(False, f"it publishes on {host}, not on this machine's loopback")
+
+
+def emulates(engine: Engine, platform: Platform) -> Answer:
+    """From the kernel's own list of foreign programs (binfmt_misc), which containers share with their host."""
+    if platform == engine.info.platform:
+        return Answer(True, "it is the engine's own platform")
+    if _DESKTOP in _distribution(engine):
+        return Answer(True, "Docker Desktop comes with emulators")
+    if not _same_kernel(engine):
+        return Answer(False, "the kernel's list of emulators can't be read from here: the engine is on another machine")
+    found = binfmt.emulator(platform.architecture)
+    return Answer(found.usable, found.reason)
+
+
+def network_in_build(engine: Engine) -> Answer:
+    """Tried, with an image that is there and has a shell: does a RUN step have a route out of its own network?"""
+    images = [image for image in engine.images.list() if image.tags and image.platform == engine.info.platform]
+    for image in sorted(images, key=lambda image: image.size):
+        try:
+            image.files.stat("/bin/sh")  # type: ignore[union-attr]  # an engine's image has files
+        except NotFound:
+            continue
+        finally:
+            image.files.close()  # type: ignore[union-attr]  # they are an engine's
+        return _build_with_route(engine, image.tags[0])
+    return Answer(False, "not tried: no image with a shell is on the engine")
+
+
+def _build_with_route(engine: Engine, base: str) -> Answer:
+    from pytest_dockerlab.build.spec import BuildSpec
+
+    # A default route is destination 0 in /proc/net/route; read without any program but the shell.
+    run = 'while read -r _ to _; do [ "$to" = 00000000 ] && exit 0; done < /proc/net/route; exit 99'
+    with tempfile.TemporaryDirectory(prefix="dockerlab-probe-") as folder:
+        context = Path(folder)
+        (context / "Dockerfile").write_text(f"FROM {base}\nRUN {run}\n")
+        try:
+            trace = engine.build(BuildSpec(context=context, no_cache=True, timeout=60.0, labels=engine.labels))
+        except BuildFailed as error:
+            if error.exit_code == 99:
+                return Answer(False, f"tried with {base}: a RUN step has no route out")
+            return Answer(False, f"tried with {base}, which failed: {error.what}")
+        except LabError as error:
+            return Answer(False, f"tried with {base}: {error.what}")
+    if trace.image_id:
+        engine.images.remove(trace.image_id)
+    return Answer(True, f"tried with {base}: a RUN step has a route out")
+
+
+def hub(engine: Engine) -> Answer:
+    """Asked of the engine, which may have another way out (or none) than this process."""
+    if not _docker(engine):
+        return Answer(False, "can't be asked of Podman without a pull")
+    try:
+        engine.api.send("GET", "/distribution/hello-world/json", timeout=_HUB_SECONDS, about="Docker Hub")
+    except LabError as error:
+        if "toomanyrequests" in error.what.lower():
+            return Answer(True, "it answers, but limits the rate for now")
+        return Answer(False, error.what)
+    return Answer(True, "it answers the engine")

@@ -1,0 +1,120 @@
+"""One layer's tar: its entries, whiteouts and digest, and the content of its files."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from pytest_dockerlab.errors import FormatError
+from pytest_dockerlab.image.model import FileKind, FileStat, LayerFiles
+from pytest_dockerlab.image.tarstream import Blocks, Readable, clean_path, entries, is_tar, stat_of
+
+__all__ = ["GZIP", "files_of", "is_layer", "scan", "uncompressed"]
+
+GZIP = b"\x1f\x8b"
+ZSTD = b"\x28\xb5\x2f\xfd"
+_CHUNK = 64 * 1024
+# OCI image specification, layer.md, "Whiteouts"; the longer prefix is AUFS's own bookkeeping.
+_WHITEOUT = ".wh."
+_OPAQUE = ".wh..wh..opq"
+_AUFS = ".wh..wh."
+
+
+def is_layer(head: bytes) -> bool:
+    """Whether a blob that starts with ``head`` is a layer: a tar, or one that is compressed."""
+    return is_tar(head) or head.startswith((GZIP, ZSTD))
+
+
+def uncompressed(chunks: Iterable[bytes], archive: str) -> Iterator[bytes]:
+    """A layer's plain tar, a bounded piece at a time however well it was compressed.
+
+    Raises:
+        FormatError: damaged, or compressed in a way that Python can't undo.
+    """
+    stream = iter(chunks)
+    head = next(stream, b"")
+    if head.startswith(ZSTD):
+        raise FormatError(
+            f"{archive}: a layer is compressed with zstd, which is not read here",
+            remedy="load the archive into an engine and save it again: `docker load`, `docker save`",
+        )
+    if not head.startswith(GZIP):
+        yield head
+        yield from stream
+        return
+    try:
+        yield from _gunzip(head, stream)
+    except zlib.error as error:
+        raise FormatError(f"{archive}: a layer's compressed data is damaged: {error}") from error
+
+
+def _gunzip(head: bytes, stream: Iterator[bytes]) -> Iterator[bytes]:
+    member = zlib.decompressobj(wbits=31)
+    data: bytes | None = head
+    while data is not None:
+        while data:
+            yield member.decompress(data, _CHUNK)
+            data = member.unconsumed_tail
+            if member.eof:
+                # Several gzip members may follow each other; pigz and estargz write them so.
+                data, member = member.unused_data, zlib.decompressobj(wbits=31)
+                if not data.startswith(GZIP):
+                    data = b""
+        data = next(stream, None)
+
+
+def scan(chunks: Iterable[bytes], archive: str) -> LayerFiles:
+    """Everything but the content; the diff id is computed, not believed.
+
+    Args:
+        chunks: the layer's plain tar.
+
+    Raises:
+        FormatError: not a tar, or a name in it leaves it.
+    """
+    digest = hashlib.sha256()
+
+    def hashed() -> Iterator[bytes]:
+        for chunk in chunks:
+            digest.update(chunk)
+            yield chunk
+
+    stream = Blocks(hashed())
+    files: dict[str, FileStat] = {}
+    deleted: list[str] = []
+    opaque: list[str] = []
+    for member, _ in entries(stream, archive):
+        path = clean_path(member.name, archive)
+        parent, _, name = path.rpartition("/")
+        if name == _OPAQUE:
+            opaque.append(parent or "/")
+        elif name.startswith(_AUFS):
+            continue
+        elif name.startswith(_WHITEOUT):
+            deleted.append(f"{parent}/{name.removeprefix(_WHITEOUT)}")
+        else:
+            entry = stat_of(member, path)
+            files[path] = entry if not member.islnk() else _hard_link(entry, archive)
+    while stream.read(_CHUNK):
+        pass  # padding behind the archive's end belongs to the digest
+    return LayerFiles(
+        diff_id=f"sha256:{digest.hexdigest()}",
+        files=tuple(files.values()),
+        deleted=tuple(deleted),
+        opaque=tuple(opaque),
+        size=sum(entry.size for entry in files.values() if entry.kind is FileKind.FILE),
+    )
+
+
+def _hard_link(entry: FileStat, archive: str) -> FileStat:
+    return replace(entry, link=clean_path(entry.link, archive), size=0)
+
+
+def files_of(chunks: Iterable[bytes], archive: str) -> Iterator[tuple[FileStat, Readable]]:
+    """Each regular file with its content, which is to be read before the next one is asked for."""
+    for member, content in entries(Blocks(chunks), archive):
+        if content is None or member.name.rpartition("/")[2].startswith(_WHITEOUT):
+            continue
+        yield stat_of(member, clean_path(member.name, archive)), content

@@ -1,0 +1,147 @@
+"""Carrying out a build for a lab: bases first, then the engine, then the handle."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from pytest_dockerlab.build.dockerfile import Dockerfile, parse
+from pytest_dockerlab.build.spec import BuildSpec
+from pytest_dockerlab.build.stage import same_image
+from pytest_dockerlab.errors import BuildFailed
+from pytest_dockerlab.image.model import Image
+from pytest_dockerlab.lab.build import Build
+from pytest_dockerlab.lab.events import BuildEvent
+from pytest_dockerlab.lab.sources import Source
+from pytest_dockerlab.platforms import Platform
+
+if TYPE_CHECKING:
+    from pytest_dockerlab.engine.engine import Engine
+    from pytest_dockerlab.lab.events import Recorder
+
+__all__ = ["Bases", "Builder", "Provided"]
+
+
+class Provided(Protocol):
+    """A base image that is there, and what it is called on this engine."""
+
+    @property
+    def reference(self) -> str: ...
+    @property
+    def image(self) -> Image: ...
+
+
+class Bases(Protocol):
+    """Brings base images: pulled, from a mirror, or stand-ins (``bases.Bases``)."""
+
+    def ensure(self, ref: str, platform: Platform | None = None) -> Provided:
+        """Bring an image.
+
+        Raises:
+            BaseImageMissing: there is no way to get it.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Builder:
+    """What every build of a lab has in common; ``ensure`` brings a base."""
+
+    engine: Engine
+    ensure: Callable[[str, Platform | None], Provided]
+    recorder: Recorder
+    scope: str
+    on_progress: Callable[[str], None] | None
+
+    def build(self, source: Source, spec: BuildSpec, *, base: str = "", tag: str = "") -> Build:
+        """Bring the bases, build, and look at the result.
+
+        Args:
+            source: where it starts; ``spec.context`` is set here for a text without a context.
+            spec: without context and Dockerfile.
+            base: image to build the final stage from instead of the one that is written there.
+            tag: the name that the caller asked for.
+
+        Raises:
+            BuildFailed: a step failed.
+        """
+        with tempfile.TemporaryDirectory(prefix="dockerlab-build-") as scratch:
+            spec = _placed(source, spec, Path(scratch))
+            file, provided, replaced = self._bring(spec, base)
+            spec = replace(spec, replace_bases=replaced)
+            try:
+                trace = self.engine.build(spec, self.on_progress)
+            except BuildFailed as error:
+                seconds = getattr(error.trace, "seconds", 0.0)
+                self._record(source.name, seconds, getattr(error.trace, "work", ()), ok=False)
+                raise
+        self._record(source.name, trace.seconds, trace.work, ok=True)
+        # By name where there is one: with the containerd store a builder may tell another id (moby#45458).
+        image = self.engine.images.get(spec.tags[0] if spec.tags else trace.image_id)
+        return Build(
+            name=spec.tags[0] if spec.tags else image.id,
+            source=source.name,
+            image=image,
+            base=_final_base(file, spec.target, provided),
+            trace=trace,
+            spec=spec,
+            tag=tag,
+        )
+
+    def _bring(self, spec: BuildSpec, base: str) -> tuple[Dockerfile, Mapping[str, Image], Mapping[str, str]]:
+        # What can't be read or parsed is the builder's to say; here it only means that no base is known.
+        try:
+            text = spec.dockerfile_path.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError):
+            text = ""
+        file = parse(text, path=str(spec.dockerfile_path), args=spec.args)
+        if file.problems or not file.stages:
+            return file, {}, {}
+        images: dict[str, Image] = {}
+        names: dict[str, str] = {}
+        final = _final_base_name(file, spec.target)
+        for use in file.bases(spec.target):
+            wanted = base if base and use.name == final else use.name
+            platform = _platform(use.platform) or spec.platform
+            provided = self.ensure(wanted, platform)
+            images[use.name] = provided.image
+            if not same_image(provided.reference, use.name):
+                names[use.name] = provided.reference
+        return file, images, names
+
+    def _record(self, name: str, seconds: float, work: object, *, ok: bool) -> None:
+        steps = work if isinstance(work, tuple) else ()
+        reused = sum(1 for step in steps if step.cached)
+        self.recorder.add(
+            BuildEvent(name=name, seconds=seconds, steps=len(steps), reused=reused, ok=ok, scope=self.scope)
+        )
+
+
+def _placed(source: Source, spec: BuildSpec, scratch: Path) -> BuildSpec:
+    if not source.text:
+        return replace(spec, context=source.context or scratch, dockerfile=source.dockerfile)
+    if source.context is None:
+        (scratch / "Dockerfile").write_text(source.text)
+        return replace(spec, context=scratch, dockerfile=None)
+    # Beside the context, not in it: the caller's folder stays as it is.
+    (scratch / "Dockerfile").write_text(source.text)
+    return replace(spec, context=source.context, dockerfile=scratch / "Dockerfile")
+
+
+def _platform(text: str) -> Platform | None:
+    # $BUILDPLATFORM and the like are the builder's to fill in.
+    return Platform.parse(text) if text and "$" not in text else None
+
+
+def _final_base_name(file: Dockerfile, target: str) -> str:
+    stage = file.stage(target)
+    while stage.base_stage is not None:
+        stage = file.stages[stage.base_stage]
+    return stage.base
+
+
+def _final_base(file: Dockerfile, target: str, provided: Mapping[str, Image]) -> Image:
+    name = _final_base_name(file, target) if file.stages else ""
+    return provided.get(name) or Image(id="", layers=())

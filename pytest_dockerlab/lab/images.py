@@ -1,0 +1,229 @@
+"""The images of a lab: their names, and which of them it removes."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_dockerlab.build.spec import BuildSpec
+from pytest_dockerlab.engine.results import Transfer
+from pytest_dockerlab.errors import Conflict, EngineError, NotFound, UsageError
+from pytest_dockerlab.image.model import Image
+from pytest_dockerlab.lab.build import Build
+from pytest_dockerlab.lab.building import Bases, Builder, Provided
+from pytest_dockerlab.lab.events import PullEvent, Recorder
+from pytest_dockerlab.lab.ownership import ClosingStack
+from pytest_dockerlab.lab.sources import Source
+from pytest_dockerlab.platforms import Platform
+from pytest_dockerlab.reference import Reference
+
+if TYPE_CHECKING:
+    from pytest_dockerlab.engine.engine import Engine
+
+__all__ = ["ImageLike", "OwnedImages"]
+
+ImageLike = str | Build | Image
+_PREFIX = "dockerlab/"
+_CHUNK = 1024 * 1024
+_ID = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}", re.ASCII)
+_NOTHING_MOVED = Transfer(image="", status="Status: a stand-in, not from a registry")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Present:
+    """An image of this run."""
+
+    reference: str
+    image: Image
+
+
+class OwnedImages:
+    """Brings, builds and names images.
+
+    Each build gets a name that nobody else has. Two labs that build the same content share one image, and each
+    takes only its own name off: the image goes with the last one. Base images stay.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        bases: Bases,
+        stack: ClosingStack,
+        recorder: Recorder,
+        *,
+        run: str,
+        scope: str,
+        on_progress: Callable[[str], None] | None,
+    ) -> None:
+        self._engine = engine
+        self._bases = bases
+        self._stack = stack
+        self._recorder = recorder
+        self._builder = Builder(
+            engine=engine, ensure=self.ensure, recorder=recorder, scope=scope, on_progress=on_progress
+        )
+        self._on_progress = on_progress
+        self._repository = f"{_PREFIX}{re.sub('[^a-z0-9]+', '', run.lower()) or 'run'}-{secrets.token_hex(3)}"
+        self._numbers = itertools.count(1)
+        self._own: set[str] = set()
+        self.registries: set[str] = set()
+
+    def build(self, source: Source, spec: BuildSpec, *, base: ImageLike | None, tag: str | None) -> Build:
+        """Build under a name of our own (none for ``tag=""``), and under ``tag``."""
+        tags: tuple[str, ...] = ()
+        if tag is None or tag:
+            slug = re.sub(r"[^\w.-]+", "-", source.name, flags=re.ASCII).strip("-.")[:60] or "image"
+            tags = (f"{self._repository}:{slug}-{next(self._numbers)}", *([tag] if tag else []))
+            for name in tags:
+                self.own(name)
+        built = self._builder.build(source, replace(spec, tags=tags), base=_name(base) if base else "", tag=tag or "")
+        if not tags:
+            self.own(built.image.id)
+        return built
+
+    def own(self, name: str) -> None:
+        """Take a name (or the id of an image without one) off at the end; who had the name before gets it back."""
+        previous = ""
+        if not name.startswith((_PREFIX, "sha256:")):
+            try:
+                previous = self._engine.images.get(name).id
+            except NotFound:
+                previous = ""
+        self._own.add(name)
+        # The user's names can't be found by a label, an image can.
+        self._stack.push(f"image {name}", lambda: self._disown(name, previous), labelled=name.startswith(_PREFIX))
+
+    def _disown(self, name: str, previous: str) -> None:
+        try:
+            # Never by force: somebody may have built the same, or run a container of it.
+            self._engine.images.remove(name)
+        except Conflict:
+            # In use by what is not this lab's, whose owner will remove it; an own name of the user's is told.
+            if not name.startswith((_PREFIX, "sha256:")):
+                raise
+        except NotFound:
+            pass  # The name is off already; the earlier image still wants it back.
+        if previous:
+            self._engine.images.tag(previous, name)
+
+    def bring(self, image: ImageLike, platform: Platform | None = None) -> tuple[str, Image]:
+        """An image that is on the engine when this returns: the name to use there, and what it is.
+
+        Raises:
+            BaseImageMissing: it can't be had.
+        """
+        if isinstance(image, Build):
+            return image.name, image.image
+        if isinstance(image, Image):
+            return image.id, image
+        if not isinstance(image, str):
+            raise UsageError(f"not an image: {image!r}", remedy='give a name, lab.build(…) or lab.image("alpine")')
+        provided = self.ensure(image, platform)
+        return provided.reference, provided.image
+
+    def ensure(self, ref: str, platform: Platform | None = None) -> Provided:
+        """Have an image by its name, or by its id if the engine has it.
+
+        What was built or named here is never a base: it is not brought, and may be another image each time.
+        """
+        if ref in self._own or ref.startswith(_PREFIX) or (_ID.fullmatch(ref) and self._has(ref)):
+            return _Present(reference=ref, image=self._engine.images.get(ref))
+        started = time.monotonic()
+        provided = self._bases.ensure(ref, platform)
+        kind = str(getattr(provided, "kind", "present"))
+        # Asked for again, a base still says how it once came.
+        if kind != "present" and all(event.name != ref for event in self._recorder.pulls):
+            self._recorder.add(PullEvent(name=ref, seconds=round(time.monotonic() - started, 3), kind=kind))
+        return provided
+
+    def _has(self, ref: str) -> bool:
+        try:
+            self._engine.images.get(ref)
+        except NotFound:
+            return False
+        return True
+
+    def pull(self, ref: str, platform: Platform | None = None) -> Transfer:
+        """Pull by the engine, layer by layer; where no registry has it, what stands in for it.
+
+        Raises:
+            NotFound: the registry has no such image.
+            BaseImageMissing: it can't be had.
+        """
+        images = self._engine.images
+        if Reference.parse(ref).host in self.registries:
+            self.own(ref)
+            return images.pull(ref, platform, self._on_progress)
+        try:
+            return images.pull(ref, platform, self._on_progress)
+        except (NotFound, EngineError):
+            # No registry has it, or none answers: a stand-in may be made.
+            provided = self.ensure(ref, platform)
+        try:
+            return images.pull(provided.reference, platform, self._on_progress)
+        except (NotFound, EngineError):
+            # It is there, and came another way than from a registry.
+            return replace(_NOTHING_MOVED, image=provided.image.id)
+
+    def push(self, ref: str) -> Transfer:
+        """Push to the registry that the name names."""
+        return self._engine.images.push(ref, self._on_progress)
+
+    def tag(self, image: ImageLike, name: str) -> Image:
+        """Give an image another name; taken off at the end."""
+        self.own(name)
+        self._engine.images.tag(self.bring(image)[0], name)
+        return self._engine.images.get(name)
+
+    def save(self, image: ImageLike, path: Path) -> Path:
+        """Write an image as a ``docker save`` tar."""
+        with path.open("wb") as file:
+            for chunk in self._engine.images.save(self.bring(image)[0]):
+                file.write(chunk)
+        return path
+
+    def load(self, path: Path) -> Image:
+        """Read a ``docker save`` tar; what was not on the engine before is removed at the end.
+
+        Raises:
+            UsageError: no such file.
+            EngineError: the engine can't read it.
+        """
+        if not path.is_file():
+            raise UsageError(f"load: no such file: {path}", remedy="give the path of a tar that lab.save wrote")
+        before = self._names()
+        found = self._engine.images.load(_chunks(path))
+        for name in found:
+            if before.get(name) is None:
+                self._stack.push(f"image {name}", lambda name=name: self._disown(name, ""))  # type: ignore[misc]
+            elif before[name] != self._engine.images.get(name).id:
+                self._stack.push(f"image {name}", lambda name=name, was=before[name]: self._disown(name, was))  # type: ignore[misc]
+        return self._engine.images.get(found[0])
+
+    def _names(self) -> Mapping[str, str]:
+        names: dict[str, str] = {}
+        for image in self._engine.images.list():
+            names[image.id] = image.id
+            names.update(dict.fromkeys(image.tags, image.id))
+        return names
+
+    def commit(self, found: str, ref: str) -> Image:
+        """Own the image that a commit made."""
+        self._stack.push(f"image {ref or found}", lambda: self._disown(ref or found, ""))
+        return self._engine.images.get(ref or found)
+
+
+def _name(image: ImageLike) -> str:
+    return image if isinstance(image, str) else image.name if isinstance(image, Build) else image.id
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk

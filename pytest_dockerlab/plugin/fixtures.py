@@ -1,0 +1,46 @@
+"""The labs: one type, four lifetimes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_dockerlab.plugin.session import run_of
+
+if TYPE_CHECKING:
+    from pytest_dockerlab.lab import Lab
+
+__all__ = ["lab", "lab_module", "lab_run", "lab_session"]
+
+
+def _open(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    run = run_of(request.config)
+    assert request.fixturename
+    yield run.open_lab(request.fixturename)
+    run.close_lab(request.fixturename)
+
+
+@pytest.fixture
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """Builds images and runs containers; what it made is gone when the test ends."""
+    yield from _open(request)
+
+
+@pytest.fixture(scope="module")
+def lab_module(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """Builds images and runs containers for the tests of one module; what it made is gone after the last one."""
+    yield from _open(request)
+
+
+@pytest.fixture(scope="session")
+def lab_session(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """Builds images and runs containers for the tests of this process; with xdist each worker has its own."""
+    yield from _open(request)
+
+
+@pytest.fixture(scope="session")
+def lab_run(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """Builds images and runs containers for the whole run; what it made stays until the last xdist worker is done."""
+    yield from _open(request)

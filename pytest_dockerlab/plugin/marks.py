@@ -1,0 +1,85 @@
+"""The marks: ``row`` (what a test proves) and ``requires`` (what it needs of the engine)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+import pytest
+
+from pytest_dockerlab.errors import UsageError
+
+__all__ = ["Knows", "check_marks", "declare_marks", "record_rows", "required", "unmet"]
+
+_MARKS = (
+    "row(*ids): the behaviours that this test proves; recorded as the property `row` (JUnit XML)",
+    "requires(*capabilities): skip, or fail where strict, on an engine that lacks one of these",
+)
+
+
+class Knows(Protocol):
+    """What marks ask of an engine's capabilities."""
+
+    def has(self, name: str) -> bool: ...
+    def reason(self, name: str) -> str: ...
+
+
+def declare_marks(config: pytest.Config) -> None:
+    """Make the marks known, so that ``--strict-markers`` accepts them."""
+    for line in _MARKS:
+        config.addinivalue_line("markers", line)
+
+
+def _arguments(item: pytest.Item, name: str) -> Iterator[str]:
+    """Arguments of all marks of this name, the outermost (module's, class's) first, each once."""
+    seen = set()
+    for mark in reversed(list(item.iter_markers(name))):
+        for argument in mark.args:
+            if not isinstance(argument, str) or not argument:
+                raise UsageError(
+                    f"{item.nodeid}: @pytest.mark.{name} takes names, not {argument!r}",
+                    remedy=f'write @pytest.mark.{name}("…")',
+                )
+            if argument not in seen:
+                seen.add(argument)
+                yield argument
+        if not mark.args or mark.kwargs:
+            raise UsageError(
+                f"{item.nodeid}: @pytest.mark.{name} without a name", remedy=f'write @pytest.mark.{name}("…")'
+            )
+
+
+def record_rows(items: Iterable[pytest.Item]) -> None:
+    """Turn each ``row`` into a property of its test's report."""
+    for item in items:
+        item.user_properties.extend(("row", row) for row in _arguments(item, "row"))
+
+
+def required(item: pytest.Item) -> tuple[str, ...]:
+    """The capabilities that a test asks for."""
+    return tuple(_arguments(item, "requires"))
+
+
+def check_marks(items: Iterable[pytest.Item]) -> None:
+    """Find names that are no capability before any test runs, and before an engine is asked.
+
+    Raises:
+        UsageError: with the test, the name, and the names that are known.
+    """
+    asked = [(item.nodeid, name) for item in items for name in required(item)]
+    if not asked:
+        return
+    from pytest_dockerlab.engine.capabilities import check_name
+
+    for test, name in asked:
+        try:
+            check_name(name)
+        except UsageError as error:
+            raise UsageError(f"{test}: @pytest.mark.requires: {error.what}", remedy=error.remedy) from error
+
+
+def unmet(item: pytest.Item, capabilities: Knows) -> str:
+    """Why this engine can't carry out a test, or ``""``."""
+    return "; ".join(
+        f"requires {name}: {capabilities.reason(name)}" for name in required(item) if not capabilities.has(name)
+    )

@@ -1,0 +1,46 @@
+"""The command line and ini settings, and how they become one ``Settings``."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_dockerlab.errors import UsageError
+from pytest_dockerlab.settings import NAMES, Settings, read_settings
+
+__all__ = ["pytest_addoption", "settings_of"]
+
+# Setting → (what stands for its value, what it does). A flag has no value.
+_HELP: dict[str, tuple[str, str]] = {
+    "engine": ("ENGINE", "engine to use: private, context:NAME, unix://…, tcp://… or ssh://… (default: find one)"),
+    "mirror": ("HOST", "registry that serves Docker Hub's images"),
+    "bases": ("WAY", "how base images come: auto (pull, else make stand-ins), pull, stand-in"),
+    "install": ("", "packages that a private engine or a stand-in needs may be installed"),
+    "dockerfiles": ("DIR", 'folder in which lab.build("name") looks (default: dockerfiles)'),
+    "strict": ("", "a capability that the engine lacks fails a test instead of skipping it (default where CI is set)"),
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--dockerlab-NAME`` and ini ``dockerlab_NAME`` for each setting."""
+    group = parser.getgroup("dockerlab", "containers under test (pytest-dockerlab)")
+    for name, (value, text) in _HELP.items():
+        option, dest = f"--dockerlab-{name}", f"dockerlab_{name}"
+        if value:
+            group.addoption(option, dest=dest, metavar=value, default=None, help=text)
+        else:
+            group.addoption(option, dest=dest, action="store_const", const=True, default=None, help=text)
+        parser.addini(dest, f"{text}; {NAMES[name]} and {option} override it", default="")
+
+
+def settings_of(config: pytest.Config) -> Settings:
+    """The settings of this run: command line over environment over ini.
+
+    Raises:
+        pytest.UsageError: a bad value; the message names its source.
+    """
+    options = {name: config.getoption(f"dockerlab_{name}") for name in NAMES}
+    ini = {name: str(config.getini(f"dockerlab_{name}") or "") for name in NAMES}
+    try:
+        return read_settings(options, ini, root=config.rootpath)
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from error

@@ -1,0 +1,261 @@
+"""One pytest run: its name, its engine (found once for all workers), its labs, its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_dockerlab import errors
+from pytest_dockerlab.errors import LabError
+from pytest_dockerlab.plugin.progress import Progress
+from pytest_dockerlab.plugin.seat import Folder, Seat
+from pytest_dockerlab.plugin.tally import Tally
+from pytest_dockerlab.settings import Settings
+
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+    from pytest_dockerlab.bases.provide import Bases
+    from pytest_dockerlab.engine.endpoint import Endpoint
+    from pytest_dockerlab.engine.engine import Engine
+    from pytest_dockerlab.lab import Lab
+    from pytest_dockerlab.lab.events import Recorder
+
+__all__ = ["LABS", "PROGRESS", "RUN", "Run", "run_of"]
+
+# Fixture → scope of its lab.
+LABS: Mapping[str, str] = {"lab": "test", "lab_module": "module", "lab_session": "session", "lab_run": "run"}
+
+# In the run's folder: what workers tell of, the engine's address, why the run can't go on, who is still at work.
+PROGRESS, _ENGINE, _FAILURE, _MEMBER = "progress", "engine.json", "failure.json", "worker-"
+
+
+class Run:
+    """What one process knows of its run.
+
+    Args:
+        settings: the user's choices.
+        seat: which process this is.
+        progress: tells of what takes long.
+    """
+
+    def __init__(self, settings: Settings, seat: Seat, progress: Progress) -> None:
+        self.settings = settings
+        self.seat = seat
+        self.progress = progress
+        self.tally = Tally()
+        self.labs: dict[str, Lab] = {}
+        self.folder = Folder(seat.run)
+        self._engine: Engine | None = None
+        self._bases: Bases | None = None
+        self._recorder: Recorder | None = None
+        self._membership: FileLock | None = None
+
+    # The engine ---------------------------------------------------------------------------------------------------
+
+    @property
+    def failure(self) -> LabError | None:
+        """What ended the run for all of its processes."""
+        record = self.folder.read(_FAILURE)
+        if record is None:
+            return None
+        kind = getattr(errors, record["kind"], LabError)
+        error = kind(record["what"], remedy=record["remedy"])
+        assert isinstance(error, LabError)
+        return error
+
+    def fail(self, error: LabError) -> None:
+        """Tell all processes of the run that it can't go on."""
+        self.folder.write(_FAILURE, {"kind": type(error).__name__, "what": error.what, "remedy": error.remedy})
+
+    @property
+    def headline(self) -> str:
+        """The engine in one line, ``""`` while there is none."""
+        return str((self.folder.read(_ENGINE) or {}).get("headline", ""))
+
+    @property
+    def engine(self) -> Engine:
+        """The run's engine; found, or started, by the first process that asks.
+
+        Raises:
+            EngineError: there is none. It is the same error for each process that asks.
+        """
+        if self._engine is None:
+            self._engine = self._connect()
+        return self._engine
+
+    def find_engine(self) -> None:
+        """Have the engine found before the first test needs it.
+
+        Raises:
+            EngineError: there is none.
+        """
+        self._engine = self.engine
+
+    @property
+    def bases(self) -> Bases:
+        """Base images on that engine."""
+        if self._bases is None:
+            from pytest_dockerlab.bases.provide import Bases
+
+            self._bases = Bases(self.engine, self.settings, self.progress.now)
+        return self._bases
+
+    def _connect(self) -> Engine:
+        with self.folder.lock("engine"):
+            if failure := self.failure:
+                raise failure
+            self.join()
+            if (record := self.folder.read(_ENGINE)) is not None:
+                return _engine(_endpoint(record))
+            from pytest_dockerlab.engine.discovery import obtain
+
+            try:
+                endpoint = obtain(self.settings, owner_pid=self.seat.owner, on_progress=self.progress.now)
+                # Written before it is tried: what was started must be stopped, whether it answers or not.
+                self.folder.write(_ENGINE, {"endpoint": asdict(endpoint), "headline": ""})
+                engine = _engine(endpoint)
+                from pytest_dockerlab.plugin.summary import headline
+
+                self.folder.write(_ENGINE, {"endpoint": asdict(endpoint), "headline": headline(engine)})
+            except LabError as error:
+                self.fail(error)
+                raise
+            return engine
+
+    def announce_bases(self) -> None:
+        """Say which base images are stand-ins, once each."""
+        for provided in self._bases.report() if self._bases is not None else ():
+            if provided.asked not in self.tally.bases:
+                self.tally.bases[provided.asked] = "stand-in" if provided.standin else provided.kind
+                if provided.standin:
+                    self.progress.now(f"{provided.asked} is a stand-in, made from the distribution's packages")
+
+    # Labs ---------------------------------------------------------------------------------------------------------
+
+    def open_lab(self, fixture: str) -> Lab:
+        """A new lab for a fixture; the fixture ends with ``close_lab``."""
+        from pytest_dockerlab.lab import Lab
+        from pytest_dockerlab.lab.events import Recorder
+        from pytest_dockerlab.lab.ownership import Owner
+
+        if self._recorder is None:
+            self._recorder = Recorder()
+        lab = self.labs[fixture] = Lab(
+            self.engine,
+            self.bases,
+            scope=LABS[fixture],
+            run=self.seat.run,
+            settings=self.settings,
+            recorder=self._recorder,
+            owner=Owner.of(self.seat.owner),
+            on_progress=self.progress.later,
+        )
+        return lab
+
+    def close_lab(self, fixture: str) -> None:
+        """Remove what a fixture's lab made; a worker's ``lab_run`` stays until all workers are done.
+
+        Raises:
+            EngineError: something could not be removed.
+        """
+        if LABS[fixture] != "run" or self.seat.leads:
+            self.labs.pop(fixture).close()
+
+    def evidence(self, fixtures: Iterable[str]) -> list[tuple[str, str]]:
+        """What the labs among a test's fixtures can say about its failure: (title, text)."""
+        labs = [self.labs[name] for name in fixtures if name in self.labs]
+        return [section for lab in labs for section in lab.describe_failure()]
+
+    # The end ------------------------------------------------------------------------------------------------------
+
+    def close(self, *, crashed: bool = False) -> None:
+        """Let go of the engine; the process that leads the run also takes down what its processes shared.
+
+        What can't be removed is told in the summary: the tests have their results.
+
+        Args:
+            crashed: a worker ended without having removed what it made.
+        """
+        self.announce_bases()
+        self._meet()
+        for what in (*self.labs.values(), self._bases, self._engine):
+            if what is not None:
+                self._guard(what.close)
+        self.labs.clear()
+        if self._recorder is not None:
+            self.tally.merge({"events": self._recorder.to_json()})
+        self._bases = self._engine = self._recorder = None
+        if self.seat.leads:
+            self._guard(lambda: self._take_down(crashed))
+            self.folder.remove()
+
+    def join(self) -> None:
+        """A worker may use from now on what the others make for the run; until it closes, they keep it."""
+        if not self.seat.leads and self._membership is None:
+            self._membership = self.folder.lock(f"{_MEMBER}{self.seat.worker}")
+            self._membership.acquire()
+
+    def _meet(self) -> None:
+        """Wait until the other workers are done with what this one may have made for them.
+
+        A lock that its worker holds is let go by the worker's death, too.
+        """
+        if self._membership is None:
+            return
+        self._membership.release()
+        self._membership = None
+        for lock in self.folder.locks(_MEMBER):
+            with lock:
+                pass
+
+    def _guard(self, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except LabError as error:
+            self.tally.trouble.append(str(error))
+
+    def _take_down(self, crashed: bool) -> None:
+        if (record := self.folder.read(_ENGINE)) is None:
+            return
+        endpoint = _endpoint(record)
+        if crashed:
+            from pytest_dockerlab.plugin.leftovers import remove_leftovers
+
+            with _engine(endpoint) as engine:
+                self.tally.trouble.extend(remove_leftovers(engine, self.seat.run))
+        if endpoint.private and endpoint.source != "dockerlab up":
+            from pytest_dockerlab.engine import private
+
+            private.stop(endpoint)
+
+
+RUN = pytest.StashKey[Run]()
+
+
+def run_of(config: pytest.Config) -> Run:
+    """This process's run.
+
+    Raises:
+        pytest.UsageError: the plugin is not configured in this process.
+    """
+    if (run := config.stash.get(RUN, None)) is None:
+        raise pytest.UsageError("the dockerlab plugin is not loaded: run pytest with -p dockerlab")
+    return run
+
+
+def _endpoint(record: Mapping[str, Any]) -> Endpoint:
+    from pytest_dockerlab.engine.endpoint import Endpoint, Tls
+
+    fields = record["endpoint"]
+    return Endpoint(**{**fields, "tls": Tls(**fields["tls"]) if fields["tls"] else None})
+
+
+def _engine(endpoint: Endpoint) -> Engine:
+    # Imported when an address has answered: docker-py takes longer to load than a wrong address takes to be found.
+    from pytest_dockerlab.engine.engine import Engine
+
+    return Engine(endpoint)

@@ -1,0 +1,80 @@
+"""What the user reads of a run: the engine in one line, and what was done in a few."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pytest_dockerlab.plugin.tally import Tally
+
+if TYPE_CHECKING:
+    from pytest_dockerlab.engine.engine import Engine
+
+__all__ = ["headline", "summary"]
+
+_KINDS = {
+    "stand-in": "stand-in",
+    "pulled": "pulled, stays on the engine",
+    "mirror": "from the mirror, stays on the engine",
+}
+
+
+def headline(engine: Engine) -> str:
+    """The engine in one line: what it is, where, what chose it, and what decides how things behave on it."""
+    info, endpoint = engine.info, engine.endpoint
+    if info.product == "Podman":
+        builder = "Podman's builder"
+    else:
+        builder = "BuildKit" if engine.capabilities.has("buildkit") else "classic builder"
+    where = f"private, {endpoint.source}" if endpoint.private else f"{endpoint.url}, {endpoint.source}"
+    parts = [
+        f"{info.product} {info.version} ({where})",
+        builder,
+        info.store,
+        f"cgroup v{info.cgroup_version}",
+        str(info.platform),
+        "1 CPU" if info.cpus == 1 else f"{info.cpus} CPUs",
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def summary(engine: str, tally: Tally, *, verbose: bool = False) -> list[str]:
+    """The lines of the section at the end; none for a run that did nothing with an engine."""
+    if not engine:
+        return []
+    rows = [("engine", engine)]
+    if bases := [f"{name} ({_KINDS[kind]})" for name, kind in sorted(tally.bases.items()) if kind in _KINDS]:
+        rows.append(("bases", ", ".join(bases)))
+    builds, containers = tally.events.get("builds", []), tally.events.get("containers", [])
+    if builds:
+        rows.append(("builds", _builds(builds)))
+    if containers:
+        rows.append(("containers", f"{len(containers)} started"))
+    timed = [(f"build {event['name']}", event["seconds"]) for event in builds]
+    timed += [(f"container {event['image']}", event["seconds"]) for event in containers]
+    timed += [(f"{event['kind']} {event['name']}", event["seconds"]) for event in tally.events.get("pulls", [])]
+    slow = sorted((pair for pair in timed if pair[1] >= 1), key=lambda pair: -pair[1])
+    if slow:
+        rows.append(("slowest", " · ".join(f"{name} {seconds:.1f} s" for name, seconds in slow[:3])))
+    rows.extend(("not judged", f"{name}: the engine's fault") for name in tally.unjudged)
+    rows.extend(("left over", text.replace("\n", "\n" + " " * 12)) for text in tally.trouble)
+    if verbose:
+        rows.extend(("build", _build(event)) for event in builds)
+    else:
+        rows.append(("more", "-v lists each build; `dockerlab doctor` tells what this engine can"))
+    return [f"{title:<12}{text}" for title, text in rows]
+
+
+def _builds(builds: Iterable[Mapping[str, Any]]) -> str:
+    builds = list(builds)
+    seconds = sum(event["seconds"] for event in builds)
+    reused = sum(event["reused"] for event in builds)
+    ran = sum(event["steps"] for event in builds) - reused
+    failed = sum(not event["ok"] for event in builds)
+    text = f"{len(builds)} in {seconds:.1f} s; steps: {ran} run, {reused} reused from the cache"
+    return f"{text}; {failed} failed" if failed else text
+
+
+def _build(event: Mapping[str, Any]) -> str:
+    how = f"{event['steps'] - event['reused']} run, {event['reused']} reused" if event["ok"] else "failed"
+    return f"{event['name']} {event['seconds']:.1f} s, {how}"

@@ -1,0 +1,3 @@
+FROM alpine
+RUN echo start; echo bad >&2; exit 3
+RUN echo never

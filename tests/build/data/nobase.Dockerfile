@@ -1,0 +1,2 @@
+FROM dockerlab-no-such-base:1
+RUN echo start

@@ -1,0 +1,3 @@
+FROM alpine
+RUN echo start
+COPY nope.txt /x
