@@ -1,4 +1,4 @@
-"""The ``dockerlab`` program: doctor, up, down, bases."""
+"""The ``dockerlab`` program: doctor, ping, up, down, bases."""
 
 from __future__ import annotations
 
@@ -68,6 +68,15 @@ def _parser() -> argparse.ArgumentParser:
     _engine_option(doctor)
     doctor.set_defaults(run=_doctor)
 
+    ping = commands.add_parser(
+        "ping",
+        help="whether the engine that was named answers",
+        description="Ask the engine that DOCKERLAB_ENGINE, DOCKER_HOST or DOCKER_CONTEXT names for a sign of life, "
+        "within five seconds. Where none is named there is nothing to ask. Ends with 1 where it does not answer.",
+    )
+    _engine_option(ping)
+    ping.set_defaults(run=_ping)
+
     up = commands.add_parser(
         "up",
         help="start a private engine that stays until `dockerlab down`",
@@ -113,6 +122,14 @@ def _engine_option(parser: argparse.ArgumentParser) -> None:
 
 def _tell(line: str) -> None:
     print(f"· {line}", file=sys.stderr, flush=True)
+
+
+def _ping(parsed: argparse.Namespace, settings: Settings) -> int:
+    from pytest_dockerlab.engine.discovery import named_engine
+
+    named = named_engine(settings)
+    print(f"{named.url} answers (named by {named.source})" if named else "no engine is named")
+    return 0
 
 
 def _doctor(parsed: argparse.Namespace, settings: Settings) -> int:

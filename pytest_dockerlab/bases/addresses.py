@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit
 
@@ -15,7 +16,8 @@ def for_containers(url: str) -> str:
     Only ``http`` and ``https`` addresses of other machines are reached from a container.
     A user name and password are taken off: an image is readable for everybody who has it.
     """
-    parts = urlsplit(url if "//" in url else f"http://{url}")
+    # Proxies are also written without a scheme.
+    parts = urlsplit(f"http://{url}" if re.fullmatch(r"[\w.@-]+:\d+/?", url) else url)
     host = parts.hostname or ""
     if parts.scheme not in ("http", "https") or not host or _is_loopback(host):
         return ""

@@ -20,7 +20,7 @@ KEY = "org.dockerlab.standin.key"
 PYTHON = "org.dockerlab.standin.python"
 
 # Raised when the code that makes stand-ins changes what comes out of it.
-_VERSION = "2"
+_VERSION = "3"
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 

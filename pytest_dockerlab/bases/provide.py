@@ -191,6 +191,11 @@ class Bases:
         return Provided(asked=name.familiar, reference=name.familiar, image=image, kind=kind, standin=standin)
 
     def _hub_answers(self) -> bool:
+        if self._engine.endpoint.private:
+            # A private engine asks our own registry first, which would answer for Docker Hub.
+            from pytest_dockerlab.engine.private import hub
+
+            return hub.answers()
         return bool(self._engine.capabilities.has("hub"))
 
     def _stand_in(self, name: Reference, platform: Platform, recipe: Recipe) -> Provided:

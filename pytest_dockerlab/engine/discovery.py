@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_dockerlab.engine import contexts, private
+from pytest_dockerlab.engine import contexts
 from pytest_dockerlab.engine.endpoint import Endpoint, Tls
 from pytest_dockerlab.engine.ping import Answer, ping
 from pytest_dockerlab.errors import EngineNotFound, EngineUnreachable
 from pytest_dockerlab.settings import Settings
 
-__all__ = ["PATIENCE", "Candidate", "Discovery", "discover", "obtain", "probe"]
+__all__ = ["PATIENCE", "Candidate", "Discovery", "discover", "named_engine", "obtain", "probe"]
 
 # Seconds: a wrong address is an error before anybody wonders what hangs.
 PATIENCE = 4.0
@@ -62,6 +62,20 @@ class Discovery:
             f"{'✓' if one.ok else '✗'} {one.name}{f' ({one.url})' if one.url else ''}: {one.reason}"
             for one in self.candidates
         )
+
+
+def named_engine(settings: Settings, environ: Mapping[str, str] = os.environ) -> Endpoint | None:
+    """The engine that somebody named, ``None`` where nobody did. Needs the standard library only.
+
+    Raises:
+        EngineUnreachable: it does not answer within five seconds.
+    """
+    named, complaint = _named(settings, environ)
+    if complaint is not None:
+        raise complaint
+    if named is not None and not (answer := _patient_ping(named)).ok:
+        raise _unreachable(named, answer)
+    return named
 
 
 def discover(settings: Settings, environ: Mapping[str, str] = os.environ) -> Discovery:
@@ -121,6 +135,8 @@ def obtain(
         EngineNotFound: nothing answers, and no private engine can be started.
         EngineStartFailed, InstallFailed: a private engine was tried.
     """
+    from pytest_dockerlab.engine import private
+
     found = discover(settings, environ)
     if found.chosen is not None:
         return found.chosen
@@ -229,10 +245,14 @@ def _known(environ: Mapping[str, str]) -> Iterator[Endpoint]:
             seen.add(path.resolve())
             yield Endpoint(url=f"unix://{path}", name=label, source="found")
     # One that belongs to a test run ends with it: not for others.
+    from pytest_dockerlab.engine import private  # not above: it needs more than the standard library
+
     yield from (endpoint for endpoint in private.running() if endpoint.source == "dockerlab up")
 
 
 def _private() -> Candidate:
+    from pytest_dockerlab.engine import private
+
     reason = private.missing()
     return Candidate(
         name="private engine", url="", ok=not reason,

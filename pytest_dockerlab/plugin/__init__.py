@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_dockerlab.plugin import options, roles
+from pytest_dockerlab.plugin.current import known_run, run_of
 from pytest_dockerlab.plugin.fixtures import lab, lab_module, lab_run, lab_session
-from pytest_dockerlab.plugin.options import pytest_addoption, settings_of
+from pytest_dockerlab.plugin.options import pytest_addoption
 
 __all__ = ["lab", "lab_module", "lab_run", "lab_session", "pytest_addoption", "pytest_configure", "pytest_unconfigure"]
 
+_MARKS = (
+    "row(*ids): the behaviours that this test proves; recorded as the property `row` (JUnit XML)",
+    "requires(*capabilities): skip, or fail where strict, on an engine that lacks one of these",
+)
+
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Read the settings and register the hooks of this process's role."""
-    from pytest_dockerlab.plugin import marks, roles
-
-    marks.declare_marks(config)
-    roles.register(config, settings_of(config))
+    """Register the marks and the hooks of this process's role; complain of settings that can't be meant."""
+    for line in _MARKS:
+        config.addinivalue_line("markers", line)
+    role = roles.Worker() if hasattr(config, "workerinput") else roles.Leader(config)
+    config.pluginmanager.register(roles.Tests(), "dockerlab-tests")
+    config.pluginmanager.register(role, "dockerlab-role")
+    if options.given(config):
+        run_of(config)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Take down what is still up: pytest may have ended before its session did."""
-    from pytest_dockerlab.plugin.session import RUN
-
-    if (run := config.stash.get(RUN, None)) is not None:
+    if (run := known_run(config)) is not None:
         run.close()

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 
 from pytest_dockerlab.errors import UsageError
-from pytest_dockerlab.plugin.session import run_of
-from pytest_dockerlab.plugin.sharing import once
+from pytest_dockerlab.plugin.current import run_of
 
 if TYPE_CHECKING:
     from pytest_dockerlab.lab import Build, Container, Lab
@@ -60,6 +59,8 @@ class ContainerRecipe:
         image = self._image(request, lab)
         if self.scope != "run":
             return lab.run(image, self.command, **self.settings)
+        from pytest_dockerlab.plugin.sharing import once
+
         return once(
             run_of(request.config),
             f"{self.place.get('__file__', '')}::{request.fixturename}",

@@ -11,15 +11,20 @@ import pytest
 from pytest_dockerlab.errors import EngineError, LabError
 from pytest_dockerlab.findings import CheckFailed
 
-__all__ = ["attach", "compare_layers", "hide_our_frames"]
+__all__ = ["attach", "compare_layers", "hide_our_frames", "is_engines_fault"]
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _SHORT = 12
 
 
-def attach(report: pytest.TestReport, error: BaseException | None, sections: Sequence[tuple[str, str]]) -> None:
+def is_engines_fault(error: BaseException) -> bool:
+    """Whether a test could not be carried out, whatever it wanted to show."""
+    return isinstance(error, EngineError)
+
+
+def attach(report: pytest.TestReport, error: BaseException, sections: Sequence[tuple[str, str]]) -> None:
     """Put the evidence under a failed test's traceback."""
-    if isinstance(error, EngineError):
+    if is_engines_fault(error):
         text = f"{error}\nNothing is known about what the test wanted to show: its engine did not do its part."
         report.sections.append(("dockerlab: the engine's fault", text))
     said = str(error)

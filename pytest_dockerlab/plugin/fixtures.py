@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_dockerlab.plugin.session import run_of
+from pytest_dockerlab.plugin.current import run_of
 
 if TYPE_CHECKING:
     from pytest_dockerlab.lab import Lab

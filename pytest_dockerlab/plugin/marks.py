@@ -9,12 +9,7 @@ import pytest
 
 from pytest_dockerlab.errors import UsageError
 
-__all__ = ["Knows", "check_marks", "declare_marks", "record_rows", "required", "unmet"]
-
-_MARKS = (
-    "row(*ids): the behaviours that this test proves; recorded as the property `row` (JUnit XML)",
-    "requires(*capabilities): skip, or fail where strict, on an engine that lacks one of these",
-)
+__all__ = ["Knows", "check_marks", "record_rows", "required", "unmet"]
 
 
 class Knows(Protocol):
@@ -22,12 +17,6 @@ class Knows(Protocol):
 
     def has(self, name: str) -> bool: ...
     def reason(self, name: str) -> str: ...
-
-
-def declare_marks(config: pytest.Config) -> None:
-    """Make the marks known, so that ``--strict-markers`` accepts them."""
-    for line in _MARKS:
-        config.addinivalue_line("markers", line)
 
 
 def _arguments(item: pytest.Item, name: str) -> Iterator[str]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from typing import TYPE_CHECKING
+
 import pytest
 
-from pytest_dockerlab.errors import UsageError
-from pytest_dockerlab.settings import NAMES, Settings, read_settings
+if TYPE_CHECKING:
+    from pytest_dockerlab.settings import Settings
 
-__all__ = ["pytest_addoption", "settings_of"]
+__all__ = ["given", "pytest_addoption", "settings_of"]
 
 # Setting → (what stands for its value, what it does). A flag has no value.
+_PREFIX = "DOCKERLAB_"
 _HELP: dict[str, tuple[str, str]] = {
     "engine": ("ENGINE", "engine to use: private, context:NAME, unix://…, tcp://… or ssh://… (default: find one)"),
     "mirror": ("HOST", "registry that serves Docker Hub's images"),
@@ -29,7 +33,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
             group.addoption(option, dest=dest, metavar=value, default=None, help=text)
         else:
             group.addoption(option, dest=dest, action="store_const", const=True, default=None, help=text)
-        parser.addini(dest, f"{text}; {NAMES[name]} and {option} override it", default="")
+        parser.addini(dest, f"{text}; {_PREFIX}{name.upper()} and {option} override it", default="")
+
+
+def given(config: pytest.Config) -> bool:
+    """Whether the user set anything: only then is there something to complain of where no lab is used."""
+    return any(
+        config.getoption(f"dockerlab_{name}") is not None
+        or config.getini(f"dockerlab_{name}")
+        or _PREFIX + name.upper() in os.environ
+        for name in _HELP
+    )
 
 
 def settings_of(config: pytest.Config) -> Settings:
@@ -38,8 +52,11 @@ def settings_of(config: pytest.Config) -> Settings:
     Raises:
         pytest.UsageError: a bad value; the message names its source.
     """
-    options = {name: config.getoption(f"dockerlab_{name}") for name in NAMES}
-    ini = {name: str(config.getini(f"dockerlab_{name}") or "") for name in NAMES}
+    from pytest_dockerlab.errors import UsageError
+    from pytest_dockerlab.settings import read_settings
+
+    options = {name: config.getoption(f"dockerlab_{name}") for name in _HELP}
+    ini = {name: str(config.getini(f"dockerlab_{name}") or "") for name in _HELP}
     try:
         return read_settings(options, ini, root=config.rootpath)
     except UsageError as error:

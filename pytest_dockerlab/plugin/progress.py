@@ -31,13 +31,13 @@ class Progress:
     """
 
     def __init__(self, say: Callable[[str, bool], None], clock: Callable[[], float] = time.monotonic) -> None:
-        self._say = say
+        self.say = say
         self._clock = clock
         self._began = self._heard = float("-inf")
 
     def now(self, text: str) -> None:
         """Said at once: what is known to take long (an engine's start, an install, a pull, a stand-in)."""
-        self._say(" ".join(text.split()), bool(_UPDATE.match(text)))
+        self.say(" ".join(text.split()), bool(_UPDATE.match(text)))
 
     def later(self, text: str) -> None:
         """Said only when what it belongs to (a build) has gone on for a while."""
@@ -46,7 +46,7 @@ class Progress:
             self._began = now
         self._heard = now
         if now - self._began >= _PATIENCE:
-            self._say(" ".join(text.split()), True)
+            self.say(" ".join(text.split()), True)
 
 
 class Screen:

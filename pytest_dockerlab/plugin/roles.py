@@ -1,24 +1,25 @@
-"""The hooks of a run: what every process that runs tests does, what a worker adds, what the leader adds."""
+"""The hooks of a run: what every process that runs tests does, what a worker adds, what the leader adds.
+
+They are called in every suite of whoever installs the plugin: what they need is loaded when a suite uses labs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_dockerlab.errors import EngineError, LabError
-from pytest_dockerlab.plugin import marks
-from pytest_dockerlab.plugin.progress import PREFIX, Follower, Progress, Screen, appender
-from pytest_dockerlab.plugin.seat import Folder, Seat
-from pytest_dockerlab.plugin.session import LABS, PROGRESS, RUN, Run
-from pytest_dockerlab.settings import Settings
+from pytest_dockerlab.plugin.current import LABS, known_run, run_of
 
-__all__ = ["Leader", "Tests", "Worker", "register"]
+if TYPE_CHECKING:
+    from pytest_dockerlab.errors import LabError
+
+__all__ = ["Leader", "Tests", "Worker"]
 
 # Options that collect tests and run none.
 _DRY = ("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test")
+_MARKS = ("row", "requires")
 
 
 def needs_engine(item: pytest.Item) -> bool:
@@ -27,37 +28,47 @@ def needs_engine(item: pytest.Item) -> bool:
     return not LABS.keys().isdisjoint(names) or item.get_closest_marker("requires") is not None
 
 
-def begin(run: Run, session: pytest.Session) -> None:
+def begin(session: pytest.Session) -> LabError | None:
     """Before the first test: rows are recorded, the engine is there and can be asked for what tests require.
 
-    Raises:
-        LabError: no engine, or a mark that can't be meant: the run ends here, once for all tests.
+    Returns:
+        Why the run ends here, once for all tests: no engine, or a mark that can't be meant.
     """
     options = session.config.option
     if any(getattr(options, name, False) for name in _DRY):
-        return
+        return None
     if session.testsfailed and not options.continue_on_collection_errors:
-        return
-    marks.record_rows(session.items)
-    asking = [item for item in session.items if needs_engine(item)]
-    if asking:
-        marks.check_marks(asking)
-        run.find_engine()
+        return None
+    marked = [item for item in session.items if any(item.get_closest_marker(name) for name in _MARKS)]
+    wanted = any(needs_engine(item) for item in session.items)
+    if not marked and not wanted:
+        return None
+    from pytest_dockerlab.errors import LabError
+    from pytest_dockerlab.plugin import marks
+
+    try:
+        marks.record_rows(marked)
+        marks.check_marks(marked)
+        if wanted:
+            run_of(session.config).find_engine()
+    except LabError as error:
+        return error
+    return None
 
 
 class Tests:
-    """Registered in each process; does something only where tests use labs."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    """Registered in each process; does something only where tests use labs, or fail."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        if not marks.required(item):
+        if item.get_closest_marker("requires") is None:
             return
-        if reason := marks.unmet(item, self._run.engine.capabilities):
-            if self._run.settings.strict:
-                pytest.fail(f"{reason} ({self._run.settings.source('strict')} asks for all)", pytrace=False)
+        from pytest_dockerlab.plugin import marks
+
+        run = run_of(item.config)
+        if reason := marks.unmet(item, run.engine.capabilities):
+            if run.settings.strict:
+                pytest.fail(f"{reason} ({run.settings.source('strict')} asks for all)", pytrace=False)
             # By a mark, so that the report names the test's place and not this one.
             item.add_marker(pytest.mark.skip(reason=reason))
 
@@ -69,17 +80,17 @@ class Tests:
             return (yield)
         from pytest_dockerlab.plugin import evidence
 
-        error = call.excinfo.value
-        evidence.hide_our_frames(error)
+        evidence.hide_our_frames(call.excinfo.value)
         report = yield
-        if report.failed:
-            if isinstance(error, EngineError):
-                self._run.tally.unjudged.append(item.nodeid)
-            evidence.attach(report, error, self._run.evidence(getattr(item, "fixturenames", ())))
+        if report.failed and (run := known_run(item.config)) is not None:
+            evidence.attach(report, call.excinfo.value, run.evidence(getattr(item, "fixturenames", ())))
+            if evidence.is_engines_fault(call.excinfo.value):
+                run.tally.unjudged.append(item.nodeid)
         return report
 
-    def pytest_runtest_logfinish(self) -> None:
-        self._run.announce_bases()
+    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
+        if (run := known_run(item.config)) is not None:
+            run.note_bases()
 
     def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> list[str] | None:
         if op != "==" or not isinstance(left, tuple):
@@ -92,54 +103,43 @@ class Tests:
 class Worker:
     """An xdist worker: finds the engine before it says what it has collected, and hands over its tally."""
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
-
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        try:
-            begin(self._run, session)
-        except LabError as error:
-            # An error here would look like a crash, and the worker would be replaced, and fail again.
-            self._run.fail(error)
+        # An error raised here would look like a crash, and the worker would be replaced, and fail again.
+        if (error := begin(session)) is not None:
+            run_of(session.config).fail(error)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        self._run.close()
-        session.config.workeroutput["dockerlab"] = self._run.tally.to_json()  # type: ignore[attr-defined]  # xdist's
+        told: dict[str, Any] = {}
+        if (run := known_run(session.config)) is not None:
+            run.close()
+            told = run.tally.to_json()
+        session.config.workeroutput["dockerlab"] = told  # type: ignore[attr-defined]  # xdist's
 
 
 class Leader:
     """The process that the user started: runs the tests itself, or watches the workers that do."""
 
-    def __init__(self, run: Run, config: pytest.Config, screen: Screen) -> None:
-        self._run = run
+    def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._screen = screen
-        self._follower: Follower | None = None
-        self._shown = False
-        self._workers: set[str] = set()
         self._engine = ""
+        self._workers: set[str] = set()
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        try:
-            begin(self._run, session)
-        except LabError as error:
+        if (error := begin(session)) is not None:
             raise pytest.UsageError(str(error)) from error
         self._show_engine()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         self._workers.add(node.workerinput["workerid"])
-        node.workerinput["dockerlab"] = asdict(self._run.seat)
-        if self._follower is None:
-            self._follower = Follower(self._run.folder.path / PROGRESS, self._screen)
-            self._follower.start()
+        node.workerinput["dockerlab"] = run_of(self._config).watch_workers()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:
-        if (failure := self._run.failure) is not None:
+        if (failure := run_of(self._config).failure) is not None:
             raise pytest.UsageError(str(failure))
         self._show_engine()
 
@@ -148,46 +148,27 @@ class Leader:
         # One that crashed, or was killed when the run was interrupted, has no output.
         if (told := getattr(node, "workeroutput", {}).get("dockerlab")) is not None:
             self._workers.discard(node.workerinput["workerid"])
-            self._run.tally.merge(told)
+            run_of(self._config).tally.merge(told)
 
     def _show_engine(self) -> None:
-        if not self._shown and (line := self._run.headline):
-            self._shown = True
-            self._screen(line)
+        if not self._engine and (run := known_run(self._config)) is not None and run.headline:
+            self._engine = run.headline
+            run.progress.now(self._engine)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        # The summary needs it after the run's folder is gone.
-        self._engine = self._run.headline
-        if self._follower is not None:
-            self._follower.stop()
-        self._run.close(crashed=bool(self._workers))
-        if self._run.tally.trouble and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+        if (run := known_run(self._config)) is not None:
+            run.close(crashed=bool(self._workers))
+            if run.tally.trouble and session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        verbosity, tally = self._config.get_verbosity(), self._run.tally
-        if self._engine and (verbosity >= 0 or tally.trouble):
+        if not self._engine or (run := known_run(self._config)) is None:
+            return
+        verbosity = self._config.get_verbosity()
+        if verbosity >= 0 or run.tally.trouble:
             from pytest_dockerlab.plugin.summary import summary
 
-            terminalreporter.write_sep("=", PREFIX.strip(": "))
-            for line in summary(self._engine, tally, verbose=verbosity > 0):
+            terminalreporter.write_sep("=", "dockerlab")
+            for line in summary(self._engine, run.tally, verbose=verbosity > 0):
                 terminalreporter.write_line(line)
-
-
-def register(config: pytest.Config, settings: Settings) -> None:
-    """Give this process its part in the run."""
-    workerinput: dict[str, Any] | None = getattr(config, "workerinput", None)
-    if workerinput is None:
-        screen = Screen(config)
-        run = Run(settings, Seat.new(), Progress(screen))
-        role: Leader | Worker = Leader(run, config, screen)
-    else:
-        told = workerinput.get("dockerlab")
-        seat = Seat.of_worker(told, workerinput["workerid"]) if told else Seat.new()
-        folder = Folder(seat.run)
-        run = Run(settings, seat, Progress(appender(folder.path / PROGRESS, folder.make)))
-        role = Worker(run)
-    config.stash[RUN] = run
-    config.pluginmanager.register(Tests(run), "dockerlab-tests")
-    config.pluginmanager.register(role, "dockerlab-role")

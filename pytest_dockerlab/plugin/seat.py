@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Folder", "Seat"]
 
+_OWNER = "owner.json"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seat:
@@ -99,6 +101,22 @@ class Folder:
         """The locks that processes have made under names that begin so."""
         for path in sorted(self.path.glob(f"{prefix}*.lock")):
             yield self.lock(path.stem)
+
+    def claim(self, owner: int) -> None:
+        """Say whose run this is, and remove the folders of runs that were killed before they could.
+
+        Args:
+            owner: pid of the process whose end is the run's end.
+        """
+        from pytest_dockerlab.lab.ownership import Owner
+
+        self.write(_OWNER, {"owner": str(Owner.of(owner))})
+        for path in self.path.parent.glob(f"*/{_OWNER}"):
+            other = Folder(path.parent.name)
+            record = other.read(_OWNER)
+            # None: it is going at this moment, or its owner is on another host and may live.
+            if record is not None and Owner.parse(record["owner"]).alive is False:
+                other.remove()
 
     def remove(self) -> None:
         """At the end of the run, when no other process of it is left."""

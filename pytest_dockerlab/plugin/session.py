@@ -10,7 +10,9 @@ import pytest
 
 from pytest_dockerlab import errors
 from pytest_dockerlab.errors import LabError
-from pytest_dockerlab.plugin.progress import Progress
+from pytest_dockerlab.plugin.current import LABS
+from pytest_dockerlab.plugin.options import settings_of
+from pytest_dockerlab.plugin.progress import Follower, Progress, Screen, appender
 from pytest_dockerlab.plugin.seat import Folder, Seat
 from pytest_dockerlab.plugin.tally import Tally
 from pytest_dockerlab.settings import Settings
@@ -24,13 +26,10 @@ if TYPE_CHECKING:
     from pytest_dockerlab.lab import Lab
     from pytest_dockerlab.lab.events import Recorder
 
-__all__ = ["LABS", "PROGRESS", "RUN", "Run", "run_of"]
-
-# Fixture → scope of its lab.
-LABS: Mapping[str, str] = {"lab": "test", "lab_module": "module", "lab_session": "session", "lab_run": "run"}
+__all__ = ["Run", "new_run"]
 
 # In the run's folder: what workers tell of, the engine's address, why the run can't go on, who is still at work.
-PROGRESS, _ENGINE, _FAILURE, _MEMBER = "progress", "engine.json", "failure.json", "worker-"
+_PROGRESS, _ENGINE, _FAILURE, _MEMBER = "progress", "engine.json", "failure.json", "worker-"
 
 
 class Run:
@@ -53,6 +52,7 @@ class Run:
         self._bases: Bases | None = None
         self._recorder: Recorder | None = None
         self._membership: FileLock | None = None
+        self._follower: Follower | None = None
 
     # The engine ---------------------------------------------------------------------------------------------------
 
@@ -109,6 +109,7 @@ class Run:
             if failure := self.failure:
                 raise failure
             self.join()
+            self.folder.claim(self.seat.owner)
             if (record := self.folder.read(_ENGINE)) is not None:
                 return _engine(_endpoint(record))
             from pytest_dockerlab.engine.discovery import obtain
@@ -126,13 +127,20 @@ class Run:
                 raise
             return engine
 
-    def announce_bases(self) -> None:
-        """Say which base images are stand-ins, once each."""
+    def note_bases(self) -> None:
+        """Remember how base images came, and say of stand-ins that they are, once each."""
         for provided in self._bases.report() if self._bases is not None else ():
             if provided.asked not in self.tally.bases:
                 self.tally.bases[provided.asked] = "stand-in" if provided.standin else provided.kind
                 if provided.standin:
                     self.progress.now(f"{provided.asked} is a stand-in, made from the distribution's packages")
+
+    def watch_workers(self) -> dict[str, Any]:
+        """Show from now on what workers tell of. Returns what a worker has to know."""
+        if self._follower is None:
+            self._follower = Follower(self.folder.path / _PROGRESS, self.progress.say)
+            self._follower.start()
+        return asdict(self.seat)
 
     # Labs ---------------------------------------------------------------------------------------------------------
 
@@ -180,8 +188,11 @@ class Run:
         Args:
             crashed: a worker ended without having removed what it made.
         """
-        self.announce_bases()
+        self.note_bases()
         self._meet()
+        if self._follower is not None:
+            self._follower.stop()
+            self._follower = None
         for what in (*self.labs.values(), self._bases, self._engine):
             if what is not None:
                 self._guard(what.close)
@@ -233,18 +244,20 @@ class Run:
             private.stop(endpoint)
 
 
-RUN = pytest.StashKey[Run]()
-
-
-def run_of(config: pytest.Config) -> Run:
-    """This process's run.
+def new_run(config: pytest.Config) -> Run:
+    """The run that a process takes part in, from its settings and what its leader told it.
 
     Raises:
-        pytest.UsageError: the plugin is not configured in this process.
+        pytest.UsageError: a setting that can't be meant.
     """
-    if (run := config.stash.get(RUN, None)) is None:
-        raise pytest.UsageError("the dockerlab plugin is not loaded: run pytest with -p dockerlab")
-    return run
+    settings = settings_of(config)
+    workerinput: Mapping[str, Any] | None = getattr(config, "workerinput", None)
+    if workerinput is None:
+        return Run(settings, Seat.new(), Progress(Screen(config)))
+    told = workerinput.get("dockerlab")
+    seat = Seat.of_worker(told, workerinput["workerid"]) if told else Seat.new()
+    folder = Folder(seat.run)
+    return Run(settings, seat, Progress(appender(folder.path / _PROGRESS, folder.make)))
 
 
 def _endpoint(record: Mapping[str, Any]) -> Endpoint:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import pytest_dockerlab
 from pytest_dockerlab.cli import main
 from pytest_dockerlab.engine import discovery, install, private
 from pytest_dockerlab.engine.ping import ask
@@ -189,3 +190,21 @@ def test_each_command_explains_itself(command: str) -> None:
     words = [sys.executable, "-c", "import sys; from pytest_dockerlab.cli import main; sys.exit(main())"]
     done = subprocess.run([*words, *filter(None, [command]), "--help"], capture_output=True, text=True, check=True)
     assert len(done.stdout.split()) > 40
+
+
+def test_ping_needs_nothing_but_the_standard_library() -> None:
+    """``run`` asks it before anything is installed."""
+    code = "from pytest_dockerlab.cli import main; main(['ping'])"
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(pytest_dockerlab.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True, env=environ)
+    assert done.stdout == "no engine is named\n"
+
+
+@pytest.mark.parametrize("variable", ["DOCKERLAB_ENGINE", "DOCKER_HOST"])
+def test_ping_of_an_engine_that_does_not_answer(variable: str, tmp_path: Path) -> None:
+    """The error names who named it, and the exit code is 1."""
+    code = "import sys; from pytest_dockerlab.cli import main; sys.exit(main(['ping']))"
+    environ = {**os.environ, variable: f"unix://{tmp_path}/none.sock"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environ)
+    assert done.returncode == 1
+    assert f"{variable} names the engine" in done.stderr

@@ -8,17 +8,20 @@ from pathlib import Path
 import pytest
 
 HEAVY = ("docker", "testcontainers", "requests", "rich", "filelock", "websocket")
-ENGINE_SIDE = ("pytest_dockerlab.engine", "pytest_dockerlab.lab", "pytest_dockerlab.bases")
+OURS = ("pytest_dockerlab.engine", "pytest_dockerlab.lab", "pytest_dockerlab.bases")
+# What is only loaded when somebody uses a lab, has workers, or sets something.
+LATER = ("pytest_dockerlab.errors", "pytest_dockerlab.settings", "pytest_dockerlab.plugin.session")
 
 
 @pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["alone", "xdist"])
 def test_a_suite_without_labs_imports_nothing_heavy(pytester: pytest.Pytester, workers: tuple[str, ...]) -> None:
     """Neither the process that runs the tests nor the one that watches it has loaded an engine's libraries."""
+    names = HEAVY + OURS + (() if workers else LATER)
     pytester.makeconftest(
         f"""
         import sys
         def pytest_unconfigure(config):
-            loaded = sorted(name for name in {HEAVY + ENGINE_SIDE!r} if name in sys.modules)
+            loaded = sorted(name for name in {names!r} if name in sys.modules)
             worker = getattr(config, "workerinput", {{}}).get("workerid", "leader")
             (config.rootpath / f"loaded-{{worker}}").write_text(" ".join(loaded))
         """

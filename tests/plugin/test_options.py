@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_dockerlab.plugin.session import RUN
-from pytest_dockerlab.settings import Settings
+from pytest_dockerlab.plugin import options
+from pytest_dockerlab.plugin.current import run_of
+from pytest_dockerlab.settings import NAMES, Settings
 
 
 def settings(pytester: pytest.Pytester, *args: str) -> Settings:
@@ -17,7 +18,7 @@ def settings(pytester: pytest.Pytester, *args: str) -> Settings:
     class Spy:
         @pytest.hookimpl(trylast=True)
         def pytest_configure(self, config: pytest.Config) -> None:
-            found.append(config.stash[RUN].settings)
+            found.append(run_of(config).settings)
 
     pytester.inline_run(*args, plugins=[Spy()])
     return found[0]
@@ -84,6 +85,11 @@ def test_help_shows_every_option(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_inprocess("--help")
     for name in ("engine", "mirror", "bases", "install", "dockerfiles", "strict"):
         result.stdout.fnmatch_lines([f"*--dockerlab-{name}*", f"*dockerlab_{name} (string)*"])
+
+
+def test_options_and_settings_are_the_same() -> None:
+    """Each setting has its option, and its variable has the option's name."""
+    assert dict(NAMES) == {name: f"DOCKERLAB_{name.upper()}" for name in options._HELP}
 
 
 def test_loading_it_twice_is_fine(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:

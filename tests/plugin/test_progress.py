@@ -131,7 +131,7 @@ def test_progress_is_no_output_of_the_test(pytester: pytest.Pytester) -> None:
     """What is said while a test runs goes to the terminal, not into what pytest captured of the test."""
     pytester.makepyfile(
         """
-        from pytest_dockerlab.plugin.session import run_of
+        from pytest_dockerlab.plugin.current import run_of
 
         def test_it(request, capfd):
             print("mine")
@@ -148,7 +148,7 @@ def test_workers_are_heard_through_the_leader(pytester: pytest.Pytester) -> None
     """With xdist, the process that the user started says what its workers do."""
     pytester.makepyfile(
         """
-        from pytest_dockerlab.plugin.session import run_of
+        from pytest_dockerlab.plugin.current import run_of
 
         def test_it(request):
             run_of(request.config).progress.now("something long")

@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from subprocess import DEVNULL
 
 import pytest
 
@@ -219,13 +220,12 @@ def test_what_an_interrupted_run_leaves_is_removed(pytester: pytest.Pytester, en
             time.sleep(0.01)
     """
     )
-    leader = pytester.popen([sys.executable, "-m", "pytest", "-n1"])
+    leader = pytester.popen([sys.executable, "-m", "pytest", "-n1"], stdout=DEVNULL, stderr=DEVNULL)
     while not (runs := names_of_runs(pytester.path)):
         assert leader.poll() is None
         time.sleep(0.05)
     leader.send_signal(signal.SIGINT)
-    out, _ = leader.communicate(timeout=60)
-    assert leader.returncode == pytest.ExitCode.INTERRUPTED, out
+    assert leader.wait(60) == pytest.ExitCode.INTERRUPTED
     assert left(engine, runs.pop()) == []
 
 

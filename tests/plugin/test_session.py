@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import threading
 from dataclasses import asdict
 
@@ -11,7 +13,7 @@ import pytest
 
 from pytest_dockerlab import EngineUnreachable
 from pytest_dockerlab.plugin.progress import Progress
-from pytest_dockerlab.plugin.seat import Seat
+from pytest_dockerlab.plugin.seat import Folder, Seat
 from pytest_dockerlab.plugin.session import Run
 from pytest_dockerlab.plugin.sharing import once
 from pytest_dockerlab.settings import Settings
@@ -64,6 +66,19 @@ def test_the_runs_folder_is_nobody_elses(leader: Seat) -> None:
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     run.close()
     assert not run.folder.path.exists()
+
+
+def test_folders_of_killed_runs_go(leader: Seat) -> None:
+    """The next run removes them; that of a run whose owner lives stays."""
+    ended = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    killed, alive, new = (Folder(name) for name in ("killed", "alive", "new"))
+    killed.claim(ended.pid)
+    alive.claim(os.getpid())
+    assert killed.path.exists()
+    ended.communicate()
+    new.claim(os.getpid())
+    assert not killed.path.exists()
+    assert alive.path.exists()
 
 
 def test_a_worker_keeps_what_it_made_until_the_others_are_done(leader: Seat) -> None:

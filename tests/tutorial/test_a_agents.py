@@ -127,7 +127,7 @@ BAKED_IN = {
 @pytest.mark.row("A13")
 @pytest.mark.parametrize("place", BAKED_IN)
 def test_wrong_a13_a_key_that_was_baked_in(lab: Lab, place: str) -> None:
-    """A13: a key in a variable, an argument, a file, a file deleted later or a label is found, its place named, itself not shown."""
+    """A13: a key in a variable, an argument, a (deleted) file or a label is found; its place is shown, itself not."""
     text, named = BAKED_IN[place]
     wrong = lab.build(text)
     with pytest.raises(AssertionError, match=named) as caught:

@@ -124,7 +124,9 @@ def test_a07_everything_after_a_changed_instruction_is_built_again(lab: Lab, fil
 
 
 @pytest.mark.row("A07")
-def test_a07_everything_after_a_changed_file_is_built_again(lab: Lab, filled: str, dockerfiles: Path, tmp_path: Path) -> None:
+def test_a07_everything_after_a_changed_file_is_built_again(
+    lab: Lab, filled: str, dockerfiles: Path, tmp_path: Path
+) -> None:
     """A07: with another content of the file that is copied, COPY and what follows are built again."""
     context = copy_of(dockerfiles / "cache", tmp_path)
     (context / "notes.txt").write_text("changed\n", encoding="utf-8")

@@ -14,6 +14,7 @@ from pytest_dockerlab import (
     assert_layers_added,
     image_fixture,
 )
+from pytest_dockerlab.build.spec import BuilderName
 from pytest_dockerlab.checks.layers import instructions
 
 # Instruction → makes a layer, for what is the same on every builder.
@@ -45,8 +46,10 @@ def own_instructions(build: Build) -> list[tuple[str, bool]]:
     return [(row.text.split()[0], row.index is not None) for row in own]
 
 
-def builders(lab: Lab) -> list[str]:
-    return [name for name, needs in (("buildkit", "buildkit"), ("classic", "classic_builder")) if lab.engine.capabilities.has(needs)]
+def builders(lab: Lab) -> list[BuilderName]:
+    """The builders that the engine has, of those whose steps can be told apart."""
+    both: tuple[tuple[BuilderName, str], ...] = (("buildkit", "buildkit"), ("classic", "classic_builder"))
+    return [name for name, needs in both if lab.engine.capabilities.has(needs)]
 
 
 @pytest.mark.row("A01")

@@ -115,9 +115,9 @@ def test_wrong_a16_a_dockerfile_that_is_not_there(lab: Lab, dockerfiles: Path) -
 def test_wrong_a16_mounted_at_one_place_used_at_another(lab: Lab, ex3: Build, dockerfiles: Path) -> None:
     """A16: mounted at /ex3 and looked for in /my_python_scripts, the script is not found, and its path is named."""
     box = lab.run(ex3, ["python", "/my_python_scripts/hello-world.py"], volumes={dockerfiles / "ex3": "/ex3"})
-    with pytest.raises(AssertionError, match="/my_python_scripts/hello-world.py"):
+    with pytest.raises(AssertionError, match=r"/my_python_scripts/hello-world.py"):
         assert_exit_code(box, 0)
-    with pytest.raises(AssertionError, match="/my_python_scripts/hello-world.py"):
+    with pytest.raises(AssertionError, match=r"/my_python_scripts/hello-world.py"):
         assert_file(box, "/my_python_scripts/hello-world.py")
 
 

@@ -49,7 +49,7 @@ def test_wrong_a10_mounted_elsewhere(lab: Lab, ex3: Build, dockerfiles: Path) ->
     box = lab.run(ex3, ["python", "/ex3/hello-world.py"], volumes={dockerfiles / "ex3": "/my_python_scripts"})
     assert box.exit_code == 2
     assert "can't open file '/ex3/hello-world.py'" in box.logs()
-    with pytest.raises(AssertionError, match="/ex3/hello-world.py"):
+    with pytest.raises(AssertionError, match=r"/ex3/hello-world.py"):
         assert_file(box, "/ex3/hello-world.py")
 
 

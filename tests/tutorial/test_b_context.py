@@ -129,7 +129,7 @@ def test_wrong_b19_without_dockerignore(lab: Lab, dockerfiles: Path, tmp_path: P
     """B19: without the .dockerignore the log is in the image, and the check names it."""
     folder = context_copy(dockerfiles, tmp_path)
     (folder / ".dockerignore").unlink()
-    with pytest.raises(AssertionError, match="/context/debug.log"):
+    with pytest.raises(AssertionError, match=r"/context/debug.log"):
         assert_no_file(lab.build(folder), "/context/debug.log")
 
 
@@ -158,7 +158,7 @@ def test_b20_add_unpacks_a_tar_and_copy_does_not(add_copy: Build, dockerfiles: P
 def test_wrong_b20_copied_instead_of_added(lab: Lab, dockerfiles: Path) -> None:
     """B20: with COPY in place of ADD the file is missing, and the check names it."""
     wrong = lab.build("FROM alpine\nCOPY sample.tar.gz /added/\n", context=dockerfiles / "add-copy")
-    with pytest.raises(AssertionError, match="/added/sample.txt"):
+    with pytest.raises(AssertionError, match=r"/added/sample.txt"):
         assert_file(wrong, "/added/sample.txt")
 
 
@@ -179,7 +179,9 @@ def test_b21_one_context_two_images(lab: Lab, dockerfiles: Path) -> None:
 
 
 @pytest.mark.row("B21")
-@pytest.mark.parametrize(("dockerfile", "stage"), [("../Dockerfile", "production"), ("../Dockerfile.dev", "development")])
+@pytest.mark.parametrize(
+    ("dockerfile", "stage"), [("../Dockerfile", "production"), ("../Dockerfile.dev", "development")]
+)
 def test_b21_each_does_what_its_dockerfile_says(lab: Lab, dockerfiles: Path, dockerfile: str, stage: str) -> None:
     """B21: the one runs in production, the other in development."""
     build = lab.build(dockerfiles / "two-dockerfiles" / "context", dockerfile=dockerfile)
@@ -203,7 +205,9 @@ def test_wrong_b21_the_other_dockerfile(lab: Lab, dockerfiles: Path) -> None:
 def test_b23_every_form_gives_the_tutorials_value(lab: Lab, env_image: Build) -> None:
     """B23: `env` in a container prints the five variables as the tutorial lists them."""
     printed = lab.run(env_image, ["env"]).output.splitlines()
-    assert sorted(line for line in printed if line.startswith("key")) == [f"{key}={text}" for key, text in VALUES.items()]
+    assert sorted(line for line in printed if line.startswith("key")) == [
+        f"{key}={text}" for key, text in VALUES.items()
+    ]
 
 
 @pytest.mark.row("B23")

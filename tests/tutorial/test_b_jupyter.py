@@ -15,6 +15,7 @@ from pytest_dockerlab import (
     Lab,
     assert_http,
     assert_jupyter,
+    assert_port_not_published,
     assert_port_published,
     container_fixture,
     image_fixture,
@@ -74,8 +75,7 @@ def test_b28_on_no_other_port(lab: Lab, jupyter: Build) -> None:
     )
     inside = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9999/', timeout=20).status)"
     assert box.exec(["python", "-c", inside]).output == "200\n"
-    published = {port: bound for port, bound in box.inspect()["NetworkSettings"]["Ports"].items() if bound}
-    assert list(published) == ["8888/tcp"]
+    assert {at.port for at in assert_port_not_published(box, 9999)} == {"8888/tcp"}
     host_port = box.port(8888)
     assert listens("127.0.0.1", host_port)
     box.remove()

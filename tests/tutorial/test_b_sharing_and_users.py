@@ -1,4 +1,4 @@
-"""From zero to AWS, chapters on shared folders, users and permissions: rows B25–B27."""
+"""From zero to AWS, chapters on shared folders, users and permissions: rows B25–B27 and B35."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from pytest_dockerlab import (
 
 bind_image = image_fixture("bind-mount", scope="run")
 user_image = image_fixture("user", scope="run")
+two_users = image_fixture("two-users", scope="run")
 permissions = image_fixture("user", dockerfile="Dockerfile.permissions", scope="run")
 
 NOBODY_IN_IT = "1111:1111"
@@ -268,3 +269,59 @@ def test_wrong_b27_another_mode(permission_box: Container) -> None:
     """B27: a key with mode 644 fails the check for 400, and both modes are shown."""
     with pytest.raises(AssertionError, match=r"(?s)400.*644"):
         assert_mode(permission_box, "/permissions/644", 0o400)
+
+
+# --- B35: two users, two homes ---------------------------------------------------------------
+
+
+@pytest.fixture
+def homes(lab: Lab, two_users: Build) -> Container:
+    """`docker run -u 1111 -v /home/aaa:/home/aaa -v /home/bbb:/home/bbb -it ubuntu bash`"""
+    return lab.run(
+        two_users,
+        ["bash"],
+        user=1111,
+        volumes={lab.owned_dir(1111): "/home/aaa", lab.owned_dir(2222): "/home/bbb"},
+        tty=True,
+        stdin=True,
+    )
+
+
+@pytest.mark.row("B35")
+@pytest.mark.requires("local_files")
+def test_b35_a_user_writes_its_own_home(homes: Container) -> None:
+    """B35: user 1111 makes a file in /home/aaa."""
+    assert homes.exec(["id", "-u"]).output == "1111\n"
+    assert homes.exec(["touch", "sample"], workdir="/home/aaa").exit_code == 0
+    assert_owner(homes, "/home/aaa/sample", uid=1111)
+
+
+@pytest.mark.row("B35")
+@pytest.mark.requires("local_files")
+def test_b35_and_not_the_others(homes: Container) -> None:
+    """B35: in /home/bbb the same command says Permission denied."""
+    refused = homes.exec(["touch", "sample"], workdir="/home/bbb")
+    assert refused.exit_code == 1
+    assert "touch: cannot touch 'sample': Permission denied" in refused.stderr
+    assert_not_writable(homes, "/home/bbb")
+
+
+@pytest.mark.row("B35")
+@pytest.mark.requires("local_files")
+def test_b35_owners_and_modes_as_listed(homes: Container) -> None:
+    """B35: `ls -la /home` shows drwxr-xr-x 1111 1111 aaa and drwxr-xr-x 2222 2222 bbb."""
+    lines = homes.exec(["ls", "-la", "/home"]).output.splitlines()
+    listed = {fields[-1]: (fields[0], *fields[2:4]) for fields in (line.split() for line in lines[1:])}
+    assert listed["aaa"] == ("drwxr-xr-x", "1111", "1111")
+    assert listed["bbb"] == ("drwxr-xr-x", "2222", "2222")
+
+
+@pytest.mark.row("B35")
+@pytest.mark.requires("local_files")
+def test_wrong_b35_a_home_open_to_all(lab: Lab, two_users: Build) -> None:
+    """B35: a home with mode 777 is writable for the other user, and the checks name it and its mode."""
+    box = lab.run(two_users, ["sleep", "600"], user=1111, volumes={lab.owned_dir(2222, mode=0o777): "/home/bbb"})
+    with pytest.raises(AssertionError, match="/home/bbb"):
+        assert_not_writable(box, "/home/bbb")
+    with pytest.raises(AssertionError, match="777"):
+        assert_mode(box, "/home/bbb", 0o755)

@@ -12,8 +12,8 @@ import pytest
 HERE = Path(__file__).parent
 # What both tutorials teach and this suite proves; a row is added here together with its tests.
 ROWS = (
-    *(f"A{number:02}" for number in (1, 2, 3, 4, 5, 6, 7, 8, 10, 11)),
-    *(f"B{number:02}" for number in (1, 17, 22, 24, 25, 26, 27, 28, 29, 30)),
+    *(f"A{number:02}" for number in range(1, 17)),
+    *(f"B{number:02}" for number in (*range(1, 31), 34, 35)),
 )
 
 

@@ -29,6 +29,7 @@ def start(
     settings: Settings | None = None,
     on_progress: Callable[[str], None] | None = None,
     *,
+    store: Path | None = None,
     timeout: float = 90.0,
 ) -> Endpoint:
     """Start a private engine that lives as long as the process ``owner_pid``; ``None``: until it is stopped.
@@ -36,6 +37,7 @@ def start(
     Args:
         settings: its mirror is used; nothing else of it.
         on_progress: is told what happens, a line at a time.
+        store: folder for its images and containers, which no other engine uses; by default one of the cache.
         timeout: seconds.
 
     Raises:
@@ -46,7 +48,12 @@ def start(
     mirror = settings.mirror if settings else ""
     if mirror and "://" not in mirror:
         mirror = f"{'http' if mirror.startswith(('127.', 'localhost')) else 'https'}://{mirror}"
-    asked = {"owner": owner_pid or 0, "owner_start": started(owner_pid) if owner_pid else 0, "mirror": mirror}
+    asked = {
+        "owner": owner_pid or 0,
+        "owner_start": started(owner_pid) if owner_pid else 0,
+        "mirror": mirror,
+        "store": str(store.absolute()) if store else "",
+    }
     environ = dict(os.environ)
     package_root = str(Path(__file__).parents[3])  # a checkout that is not installed has to be found, too
     environ["PYTHONPATH"] = os.pathsep.join(filter(None, [package_root, environ.get("PYTHONPATH", "")]))

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 from pytest_dockerlab.engine.private import network
@@ -49,7 +50,12 @@ def clean(slot: Slot) -> tuple[str, ...]:
                 f"processes of private engine {slot.number} do not end: {', '.join(map(str, sorted(left)))}",
                 remedy="they hang in the kernel; look at them with ps -l and try again",
             )
-    mounts = mounts_under(slot.run, slot.cache)
+    if state and state.store:
+        slot = replace(slot, elsewhere=Path(state.store))
+    # A file system that was mounted for the engine, at that folder itself, is not the engine's.
+    mounts = tuple(
+        point for point in mounts_under(slot.run, slot.cache, slot.store) if point != str(slot.elsewhere or "")
+    )
     for point in mounts:
         subprocess.run(["umount", "-l", point], check=False, capture_output=True, timeout=30)
     if mounts:

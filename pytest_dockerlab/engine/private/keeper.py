@@ -1,6 +1,6 @@
 """The process that holds a private engine: starts it, watches its owner, takes everything down.
 
-    python -m pytest_dockerlab.engine.private.keeper '{"owner": 123, "mirror": ""}'
+    python -m pytest_dockerlab.engine.private.keeper '{"owner": 123, "owner_start": 456, "mirror": "", "store": ""}'
 
 It detaches itself, reports on its standard output (one JSON object a line, the last one ``ready`` or ``failed``),
 and from then on is silent. It ends when its owner ends, when the engine ends, or on SIGTERM, and never before
@@ -18,6 +18,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from types import FrameType
 
 from pytest_dockerlab.engine.private import dockerd, registry
@@ -52,7 +53,8 @@ def main() -> None:
     lock = None
     try:
         lock = acquire()
-        _keep(lock.slot, owner=asked["owner"], owner_start=asked["owner_start"], mirror=asked["mirror"])
+        slot = replace(lock.slot, elsewhere=Path(asked["store"]) if asked["store"] else None)
+        _keep(slot, owner=asked["owner"], owner_start=asked["owner_start"], mirror=asked["mirror"])
     except _Told:
         pass
     except LabError as error:
@@ -85,7 +87,7 @@ def _keep(slot: Slot, *, owner: int, owner_start: int, mirror: str) -> None:
         slot.run.mkdir(mode=0o700, parents=True, exist_ok=True)
         state = State(
             slot=slot.number, kind=engine.kind, url=engine.url, owner=owner,
-            keeper=os.getpid(), keeper_start=started(os.getpid()),
+            keeper=os.getpid(), keeper_start=started(os.getpid()), store=str(slot.elsewhere or ""),
         )  # fmt: skip
         slot.write(state)
         _say(progress=f"starting a private engine ({engine.kind}, slot {slot.number})")

@@ -67,7 +67,7 @@ class Podman:
 
     @property
     def _data(self) -> Path:
-        return self.slot.cache / "podman"
+        return self.slot.store / "podman"
 
     @property
     def _runtime(self) -> Path:

@@ -56,7 +56,7 @@ class RootlessDockerd:
 
     @property
     def _data(self) -> Path:
-        return self.slot.cache / "rootless"
+        return self.slot.store / "rootless"
 
     def start(self, mirrors: tuple[str, ...], *, registry: Path | None = None, timeout: float = 60.0) -> None:
         """Start it and wait until it answers.

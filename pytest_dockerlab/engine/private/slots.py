@@ -31,6 +31,7 @@ class State:
         owner: pid of the run that it belongs to, 0 for none (``dockerlab up``).
         pool: the IPv4 range of its bridges, ``""`` where it makes none on this host.
         bridge: name of its bridge, or ``""``.
+        store: folder of its images and containers where that is not the slot's own.
     """
 
     slot: int
@@ -42,16 +43,18 @@ class State:
     owner: int = 0
     pool: str = ""
     bridge: str = ""
+    store: str = ""
     ready: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Paths of one slot. The data stays in the cache, what runs is in the run-time folder."""
+    """Paths of one slot. What runs is in the run-time folder; the data stays in the cache, or in ``elsewhere``."""
 
     number: int
     run_root: Path
     cache_root: Path
+    elsewhere: Path | None = None
 
     @property
     def ident(self) -> str:
@@ -67,8 +70,13 @@ class Slot:
         return self.cache_root / "engines" / str(self.number)
 
     @property
+    def store(self) -> Path:
+        """Above the folder in which an engine keeps its images and containers."""
+        return self.elsewhere or self.cache
+
+    @property
     def data(self) -> Path:
-        return self.cache / "data"
+        return self.store / "data"
 
     @property
     def socket(self) -> Path:
