@@ -215,8 +215,8 @@ def _sweep() -> str:
     folders = [row.partition("=")[2] for row in _EXCLUDED if row.startswith("path-exclude=/usr/share/")]
     places = " ".join(f'"$root"{folder.removesuffix("/*")}' for folder in folders)
     return (
-        f"find {places} ! -type d ! -name copyright -delete 2>/dev/null;"
-        f" find {places} -mindepth 1 -type d -empty -delete 2>/dev/null; true"
+        f"find {places} ! -type d ! -name copyright -delete 2>/dev/null || true;"
+        f" find {places} -mindepth 1 -type d -empty -delete 2>/dev/null || true"
     )
 
 

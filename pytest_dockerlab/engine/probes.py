@@ -188,7 +188,15 @@ def _build_with_route(engine: Engine, base: str) -> Answer:
 
 
 def hub(engine: Engine) -> Answer:
-    """Asked of the engine, which may have another way out (or none) than this process."""
+    """Asked of the engine, which may have another way out (or none) than this process.
+
+    A private engine asks its own registry in Docker Hub's name, so that one is no witness; its way out is ours.
+    """
+    if engine.endpoint.registry:
+        from pytest_dockerlab.engine.private import hub as docker_hub
+
+        reached = docker_hub.answers()
+        return Answer(reached, f"{docker_hub.HUB} {'answers' if reached else 'does not answer'}")
     if not _docker(engine):
         return Answer(False, "can't be asked of Podman without a pull")
     try:

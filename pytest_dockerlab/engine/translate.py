@@ -28,7 +28,10 @@ __all__ = ["TRANSPORT_ERRORS", "error_of", "is_timeout", "pull_error", "start_er
 TRANSPORT_ERRORS = (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError)
 
 _NO_SPACE = "no space left on device"
-_DISK_REMEDY = "free some space where the engine keeps its data (`docker system df` shows what takes it)"
+_DISK_REMEDY = (
+    "free some space where the engine keeps its data: `docker system df` shows what takes it, "
+    "`docker builder prune` removes what builds left there"
+)
 _COMMAND = re.compile(r'exec: "?(?P<name>[^":]+)"?: ')
 _MOUNT = re.compile(r"bind source path does not exist: (?P<path>.*)")
 

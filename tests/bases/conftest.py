@@ -32,10 +32,9 @@ def standin(stranger: Engine) -> Iterator[Callable[[str], Provided]]:
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, need: Callable[[str], None]) -> Iterator[Store]:
     """An empty registry, and a cache folder of the test's own."""
-    if reason := registry.missing():
-        pytest.skip(reason)
+    need(registry.missing())
     monkeypatch.setenv("DOCKERLAB_CACHE", str(tmp_path / "cache"))
     with registry.RegistryProcess(tmp_path / "registry") as process:
         store = Store(process.address)

@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import tarfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -150,10 +151,9 @@ def test_equal_content_is_an_equal_layer(tmp_path: Path) -> None:
         ]
 
 
-def test_busyboxs_tools_are_read_from_its_table(tmp_path: Path) -> None:
+def test_busyboxs_tools_are_read_from_its_table(tmp_path: Path, need: Callable[[str], None]) -> None:
     """The links of alpine's stand-in are the tools that the busybox itself lists."""
-    if reason := obstacle(HERE):
-        pytest.skip(reason)
+    need(obstacle(HERE))
     program = find_busybox(HERE, tmp_path)
     file = tmp_path / "busybox"
     file.write_bytes(program)
@@ -203,11 +203,12 @@ def test_a_tree_that_fails_tells_the_tools_words(monkeypatch: pytest.MonkeyPatch
         tar.read()
 
 
-def test_the_older_tool_does_as_well(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_older_tool_does_as_well(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, need: Callable[[str], None]
+) -> None:
     """Without mmdebstrap the command is debootstrap's, with the host's first source."""
     host = read_host()
-    if host.obstacle:
-        pytest.skip(host.obstacle)
+    need(host.obstacle)
     monkeypatch.setattr("shutil.which", lambda name: None if name == "mmdebstrap" else f"/usr/bin/{name}")
     script = commands(Tree(host=host, platform=HERE, folder=tmp_path))[-1]
     assert f"debootstrap --variant=minbase --arch={HERE.architecture}" in script

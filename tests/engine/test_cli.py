@@ -20,7 +20,7 @@ from pytest_dockerlab.cli import main
 from pytest_dockerlab.engine import discovery, install, private
 from pytest_dockerlab.engine.ping import ask
 
-needs_private = pytest.mark.skipif(bool(private.missing()), reason=f"no private engine here: {private.missing()}")
+needs_private = pytest.mark.usefixtures("private_engines")
 
 
 @pytest.fixture(autouse=True)

@@ -163,10 +163,9 @@ def test_what_is_no_archive_is_not_loaded(engine: Engine, data: bytes) -> None:
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def registry(tmp_path_factory: pytest.TempPathFactory, need: Callable[[str], None]) -> Iterator[str]:
     """A registry on this machine's loopback."""
-    if reason := missing():
-        pytest.skip(reason)
+    need(missing())
     process = RegistryProcess(tmp_path_factory.mktemp("registry"))
     yield process.start()
     process.stop()

@@ -35,11 +35,9 @@ from pytest_dockerlab.engine.private.registry import RegistryProcess
 from pytest_dockerlab.errors import EngineStartFailed, NotFound
 from pytest_dockerlab.settings import Settings
 
-BUSYBOX = shutil.which("busybox", path="/usr/bin:/bin")
 pytestmark = [
     pytest.mark.skipif(os.getuid() != 0, reason="dockerd is started as root"),
-    pytest.mark.skipif(bool(private.missing()), reason=f"no private engine here: {private.missing()}"),
-    pytest.mark.skipif(BUSYBOX is None, reason="needs the static busybox of the package busybox-static"),
+    pytest.mark.usefixtures("private_engines"),
 ]
 
 
@@ -117,12 +115,13 @@ def start(owner: int | None = None, settings: Settings | None = None) -> tuple[E
 @contextlib.contextmanager
 def client(endpoint: Endpoint) -> Iterator[docker.DockerClient]:
     """docker-py, with an image ``box`` that is a busybox and nothing else."""
-    assert BUSYBOX is not None
+    busybox = shutil.which("busybox", path="/usr/bin:/bin")
+    assert busybox is not None, "the static busybox of the package busybox-static is missing"
     connected = docker.DockerClient(base_url=endpoint.url, timeout=60)
     try:
         tree = io.BytesIO()
         with tarfile.open(fileobj=tree, mode="w") as archive:
-            archive.add(BUSYBOX, "bin/busybox")
+            archive.add(busybox, "bin/busybox")
             for name in ("sh", "httpd", "wget", "sleep", "ping", "nc", "true"):
                 link = tarfile.TarInfo(f"bin/{name}")
                 link.type, link.linkname = tarfile.SYMTYPE, "busybox"
@@ -192,7 +191,7 @@ def outside(place: Path) -> Iterator[str]:
         ip("link", "set", tag, "up")
         ip("-netns", tag, "address", "add", f"198.18.{third}.2/30", "dev", "eth0")
         ip("-netns", tag, "link", "set", "eth0", "up")
-        program = [str(BUSYBOX), "httpd", "-f", "-p", "80", "-h", str(place)]
+        program = ["busybox", "httpd", "-f", "-p", "80", "-h", str(place)]
         with subprocess.Popen(["ip", "netns", "exec", tag, *program]) as server:
             try:
                 yield f"198.18.{third}.2"
@@ -400,3 +399,8 @@ def test_a_process_is_named_by_its_start_too() -> None:
     assert alive(me, started(me))
     assert not alive(me, started(me) + 1)
     assert started(0) == 0
+
+
+def test_a_bridges_address_stays_when_containers_come_and_go() -> None:
+    """It is derived from the gateway's, and given when the bridge is made."""
+    assert network.Network(bridge="dl0", pool=IPv4Network("10.130.0.0/16")).mac == "02:42:0a:82:00:01"

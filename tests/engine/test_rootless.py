@@ -19,7 +19,7 @@ from pytest_dockerlab.engine.private import podman
 from pytest_dockerlab.engine.private.processes import engine_processes
 
 needs_user = pytest.mark.skipif(os.getuid() == 0, reason="for a user who is not root")
-needs_engine = pytest.mark.skipif(bool(private.missing()), reason=f"no private engine here: {private.missing()}")
+needs_engine = pytest.mark.usefixtures("private_engines")
 
 
 @pytest.fixture

@@ -167,7 +167,7 @@ def test_b29_with_its_token_one_is_let_in(jupyter_closed: Container, path: str) 
 @pytest.mark.requires("loopback_ports")
 def test_b29_a_cell_runs_in_a_kernel(jupyter_open: Container) -> None:
     """B29: without a token, a cell is run in a real kernel of the container, and its result is right."""
-    assert_jupyter(jupyter_open, token="", cell="print(6 * 7)", output="42\n")
+    assert_jupyter(jupyter_open, token="", cell="print(6 * 7)", output="42\n", timeout=150)
 
 
 @pytest.mark.row("B29")
@@ -176,7 +176,9 @@ def test_b29_a_cell_runs_with_a_token(jupyter_closed: Container) -> None:
     """B29: with the token, a cell is run in the container's kernel: it sees the container's files."""
     marker = jupyter_closed.id[:12]
     jupyter_closed.exec(["sh", "-c", f"echo {marker} > /tmp/marker"])
-    assert_jupyter(jupyter_closed, token=TOKEN, cell="print(open('/tmp/marker').read(), end='')", output=f"{marker}\n")
+    assert_jupyter(
+        jupyter_closed, token=TOKEN, cell="print(open('/tmp/marker').read(), end='')", output=f"{marker}\n", timeout=150
+    )
 
 
 @pytest.mark.row("B29")

@@ -11,17 +11,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pytest_dockerlab.engine.endpoint import Endpoint
 from pytest_dockerlab.engine.private.backends import kind, missing
 from pytest_dockerlab.engine.private.cleaning import clean
 from pytest_dockerlab.engine.private.processes import alive, started
+from pytest_dockerlab.engine.private.relief import relieve as _relieve
 from pytest_dockerlab.engine.private.slots import Slot, SlotLock, State, all_slots
 from pytest_dockerlab.errors import EngineError, EngineStartFailed, NotFound
 from pytest_dockerlab.settings import Settings
 
-__all__ = ["Endpoint", "kind", "missing", "running", "start", "states", "stop", "sweep"]
+__all__ = ["Endpoint", "kind", "missing", "relieve", "running", "start", "states", "stop", "sweep"]
 
 
 def start(
@@ -140,6 +142,20 @@ def _endpoint(state: State) -> Endpoint:
 def running() -> tuple[Endpoint, ...]:
     """The private engines of this user that run: those of ``dockerlab up``, and those of test runs."""
     return tuple(_endpoint(state) for _, state in states())
+
+
+def relieve(engine: Endpoint) -> int:
+    """Empty a private engine's build cache, though its disk be full to the last byte; returns the bytes that it frees.
+
+    Raises:
+        NotFound: no private engine has this address.
+        DiskFull: the engine could not do it.
+    """
+    found = next(((slot, state) for slot, state in states() if state.url == engine.url), None)
+    if found is None:
+        raise NotFound(f"no private engine at {engine.url}", remedy="dockerlab doctor lists those that run")
+    slot, state = found
+    return _relieve(replace(slot, elsewhere=Path(state.store)) if state.store else slot)
 
 
 def stop(engine: Endpoint | int, *, timeout: float = 60.0) -> tuple[str, ...]:

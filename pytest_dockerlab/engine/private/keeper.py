@@ -27,6 +27,7 @@ from pytest_dockerlab.engine.private.cleaning import clean
 from pytest_dockerlab.engine.private.hub import answers
 from pytest_dockerlab.engine.private.processes import alive, started
 from pytest_dockerlab.engine.private.registry import RegistryProcess
+from pytest_dockerlab.engine.private.relief import keep_reserve
 from pytest_dockerlab.engine.private.slots import Slot, State, acquire
 from pytest_dockerlab.errors import EngineStartFailed, LabError
 from pytest_dockerlab.places import cache_dir
@@ -103,6 +104,7 @@ def _keep(slot: Slot, *, owner: int, owner_start: int, mirror: str) -> None:
                 _say(progress="Docker Hub does not answer: base images come from the local registry")
                 mirrors = [f"http://{beside.address}"]
         engine.start(tuple(mirrors), registry=beside.config if beside else None)
+        keep_reserve(slot)
         dockerd.empty(str(slot.socket))  # what a killed engine had not removed
         state = replace(state, registry=beside.address if beside else "", ready=True)
         slot.write(state)

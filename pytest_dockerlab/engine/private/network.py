@@ -42,6 +42,11 @@ class Network:
         return str(self.pool[1])
 
     @property
+    def mac(self) -> str:
+        """Locally administered, from the gateway's address, as docker makes its own."""
+        return ":".join(f"{octet:02x}" for octet in (0x02, 0x42, *self.pool[1].packed))
+
+    @property
     def subnet(self) -> IPv4Network:
         return next(self.pool.subnets(new_prefix=24))
 
@@ -185,7 +190,9 @@ def up(slot: Slot) -> Network:
         pool = free_pool(networks_in_use(), start=int(slot.ident[-5:], 16))
         made = Network(bridge=slot.bridge, pool=pool)
         try:
-            _run("ip", "link", "add", made.bridge, *_mtu(), "type", "bridge")
+            # A bridge without an address of its own takes that of its ports, which come and go: containers would
+            # speak to one that is no longer there until their ARP entry runs out.
+            _run("ip", "link", "add", made.bridge, "address", made.mac, *_mtu(), "type", "bridge")
             _run("ip", "address", "add", f"{made.gateway}/24", "dev", made.bridge)
             _run("ip", "link", "set", made.bridge, "up")
             for table, chain, rule in _rules(slot, pool):
