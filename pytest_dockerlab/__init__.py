@@ -90,6 +90,7 @@ if TYPE_CHECKING:
     from pytest_dockerlab.lab.waiting import jupyter_ready
     from pytest_dockerlab.platforms import Platform
     from pytest_dockerlab.plugin.declared import container_fixture, image_fixture
+    from pytest_dockerlab.reference import Reference
 
 __all__ = [
     "BaseImageMissing",
@@ -117,6 +118,7 @@ __all__ = [
     "Network",
     "NotFound",
     "Platform",
+    "Reference",
     "Registry",
     "StartFailed",
     "UsageError",
@@ -186,6 +188,7 @@ _HOMES = {
     "Lab": "lab.lab",
     "Network": "lab.resources",
     "Platform": "platforms",
+    "Reference": "reference",
     "Registry": "lab.registry",
     "Volume": "lab.resources",
     "container_fixture": "plugin.declared",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,10 +33,11 @@ class ImageRecipe:
     scope: Scope
 
     def make(self, request: pytest.FixtureRequest, lab: Lab) -> Build:
-        """Build it; one process of the run at a time, so that the others find each step in the cache."""
+        """Build it; of the same, one process of the run at a time, so that the others find each step in the cache."""
         if self.scope != "run":
             return lab.build(self.source, **self.settings)
-        with run_of(request.config).folder.lock("build"):
+        recipe = hashlib.sha256(repr((self.source, sorted(self.settings.items()))).encode()).hexdigest()
+        with run_of(request.config).folder.lock(f"build-{recipe[:16]}"):
             return lab.build(self.source, **self.settings)
 
 

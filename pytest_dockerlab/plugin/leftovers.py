@@ -1,4 +1,4 @@
-"""What a worker that crashed could not remove: found by the run's label, and removed by the leader."""
+"""What the workers did not remove (one crashed, two hindered each other): found by its label, removed by the leader."""
 
 from __future__ import annotations
 

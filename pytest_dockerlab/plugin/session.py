@@ -233,12 +233,14 @@ class Run:
         if (record := self.folder.read(_ENGINE)) is None:
             return
         endpoint = _endpoint(record)
-        if crashed:
+        ours = endpoint.private and endpoint.source != "dockerlab up"
+        if crashed or not ours:
+            # Two workers that let go of one image at the same moment may each find it in use by the other.
             from pytest_dockerlab.plugin.leftovers import remove_leftovers
 
             with _engine(endpoint) as engine:
                 self.tally.trouble.extend(remove_leftovers(engine, self.seat.run))
-        if endpoint.private and endpoint.source != "dockerlab up":
+        if ours:
             from pytest_dockerlab.engine import private
 
             private.stop(endpoint)

@@ -59,8 +59,8 @@ class ChatRequest:
 class ChatEndpoint:
     """A server for ``POST /v1/chat/completions`` and ``GET /v1/models``.
 
-    Use it as a context manager. From a container it is reached at ``url(host)`` with a host name that
-    leads to this machine (``lab.host_name`` and ``extra_hosts={name: "host-gateway"}``).
+    Use it as a context manager. From a container it is reached at ``url("host.docker.internal")``, where the
+    container was given ``extra_hosts={"host.docker.internal": "host-gateway"}``.
 
     Args:
         key: the API key that is accepted; any other gets a 401.

@@ -89,9 +89,19 @@ python3 -m venv "$prefix"
 cat >"$prefix/pip.conf" <<'END'
 @PIP_CONF@
 END
-# Compiled at the end, on all CPUs; templates that are no Python can't be, and are none the worse for it.
-"$prefix/bin/pip" install --no-cache-dir --no-compile --disable-pip-version-check -q @PACKAGES@
-"$prefix/bin/python" -m compileall -q -j 0 -x '/tests?/' "$prefix/lib" >/dev/null || true
+setting() { # name: its value in pip's configuration
+    sed -n "s/^$1 = //p" "$prefix/pip.conf"
+}
+
+install_with_uv() { # a third of pip's time; it has to be told what stands in pip's configuration
+    "$prefix/bin/pip" install --no-cache-dir --disable-pip-version-check -q --only-binary :all: uv || return 1
+    cert=$(setting cert) index=$(setting index-url)
+    env ${cert:+"SSL_CERT_FILE=$cert"} ${index:+"UV_DEFAULT_INDEX=$index"} \
+        "$prefix/bin/uv" pip install --python "$prefix/bin/python" --no-cache --compile-bytecode -q @PACKAGES@ || return 1
+    "$prefix/bin/pip" uninstall -q -y uv
+}
+
+install_with_uv || "$prefix/bin/pip" install --no-cache-dir --disable-pip-version-check -q @PACKAGES@
 cat >"$prefix/STAND-IN" <<END
 This folder was made by a stand-in for @NAME@.
 It has the distribution's Python and, from the package index: @PACKAGES@. It has no conda.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import pty
+import re
 import subprocess
 import zlib
 from dataclasses import replace
@@ -16,15 +17,17 @@ from pytest_dockerlab.errors import UsageError
 from pytest_dockerlab.stubs import DownloadSite, Installer
 from pytest_dockerlab.stubs.installer import size_at
 
-HERE = Installer(machine=platform.machine(), padding=1000, pip_conf="[global]\ntimeout = 7\n", packages=("lab", "two"))
+HERE = Installer(
+    machine=platform.machine(), padding=1000, pip_conf="[global]\ncert = /ca.pem\n", packages=("lab", "two")
+)
 
-# `python3 -m venv PREFIX` makes a prefix whose pip and python say what they were told.
+# `python3 -m venv PREFIX` makes a prefix whose programs say what they were told.
 PYTHON = """\
 #!/bin/sh
 [ "$1" = -c ] && exit 0
 mkdir -p "$3/bin"
-for name in pip python; do
-    printf '#!/bin/sh\\necho "$(basename "$0") $*" >> "%s/calls"\\n' "$3" > "$3/bin/$name"
+for name in pip uv; do
+    printf '#!/bin/sh\\necho "$(basename "$0") $*${SSL_CERT_FILE:+ with }${SSL_CERT_FILE:-}" >> "%s/calls"\\n' "$3" > "$3/bin/$name"
     chmod +x "$3/bin/$name"
 done
 """
@@ -45,7 +48,8 @@ def program(bench: Path, name: str, text: str) -> None:
 
 
 def environ(bench: Path) -> dict[str, str]:
-    return {**os.environ, "PATH": f"{bench / 'bin'}:{os.environ['PATH']}", "HOME": str(bench)}
+    inherited = {name: value for name, value in os.environ.items() if name != "SSL_CERT_FILE"}
+    return {**inherited, "PATH": f"{bench / 'bin'}:{os.environ['PATH']}", "HOME": str(bench)}
 
 
 def run(bench: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -62,6 +66,10 @@ def run(bench: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def calls(prefix: Path) -> list[str]:
+    return (prefix / "calls").read_text(encoding="utf-8").splitlines()
+
+
 def test_in_batch_mode_it_makes_the_prefix(bench: Path) -> None:
     """-b -p PREFIX: Python, the packages, pip's configuration, and a note that this is a stand-in."""
     prefix = bench / "anaconda"
@@ -70,10 +78,18 @@ def test_in_batch_mode_it_makes_the_prefix(bench: Path) -> None:
     assert f"This is a stand-in for {HERE.name}" in done.stdout
     assert HERE.name in (prefix / "STAND-IN").read_text(encoding="utf-8")
     assert (prefix / "pip.conf").read_text(encoding="utf-8") == HERE.pip_conf
-    install, compiled = (prefix / "calls").read_text(encoding="utf-8").splitlines()
-    assert install.startswith("pip install ")
-    assert install.endswith(" lab two")
-    assert compiled.startswith("python -m compileall ")
+    first, install, last = calls(prefix)
+    assert first.endswith(" uv")
+    assert re.match(r"uv pip install --python \S+/anaconda/bin/python .* lab two with /ca\.pem$", install)
+    assert last == "pip uninstall -q -y uv"
+
+
+def test_without_uv_pip_does_it(bench: Path) -> None:
+    """Where uv can't be had, or fails, it only takes longer."""
+    program(bench, "python3", PYTHON.replace("pip uv", "pip"))
+    assert run(bench, "-b", "-p", str(bench / "anaconda")).returncode == 0
+    assert calls(bench / "anaconda")[-1].endswith(" lab two")
+    assert calls(bench / "anaconda")[-1].startswith("pip install ")
 
 
 def test_without_a_prefix_it_takes_the_home_folder(bench: Path) -> None:

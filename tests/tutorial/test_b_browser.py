@@ -58,17 +58,20 @@ def find_chromium() -> str:
 def chromium(request: pytest.FixtureRequest) -> str:
     """The program; Debian's package is installed where that is allowed."""
     run = run_of(request.config)
-    reason = "" if importlib.util.find_spec("playwright") else "playwright is not installed → pip install playwright"
-    if not reason and not find_chromium():
-        reason = "chromium is not installed → apt-get install chromium, or --dockerlab-install"
-        if run.settings.install:
+    reason = "chromium is not installed → apt-get install chromium, or --dockerlab-install"
+    if not importlib.util.find_spec("playwright"):
+        reason = "playwright is not installed → pip install playwright"
+    else:
+        if not find_chromium() and run.settings.install:
             try:
                 install.ensure(("chromium",), run.progress.now)
             except InstallFailed as error:
                 reason = str(error)
-    if find_chromium() and "playwright" not in reason:
-        return find_chromium()
-    (pytest.fail if run.settings.strict else pytest.skip)(f"no browser: {reason}")
+        if found := find_chromium():
+            return found
+    if run.settings.strict:
+        pytest.fail(f"no browser: {reason}")
+    pytest.skip(f"no browser: {reason}")
 
 
 @pytest.fixture(scope="module")
@@ -92,16 +95,15 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture
-def screenshot(
-    page: Page, request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
-) -> Callable[[str], None]:
+def screenshot(page: Page, request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Keeps what the page shows as an artifact of the run: in ``artifacts/``, or the folder DOCKERLAB_ARTIFACTS."""
 
     def take(name: str) -> None:
         folder = Path(os.environ.get("DOCKERLAB_ARTIFACTS") or request.config.rootpath / "artifacts")
         folder.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=folder / name)
-        record_property("artifact", str(folder / name))
+        # As the rows are: record_property warns of JUnit XML's default family, which does take properties.
+        request.node.user_properties.append(("artifact", str(folder / name)))
 
     return take
 
@@ -194,9 +196,7 @@ def test_wrong_b29_another_token_in_the_address(jupyter_closed: Container, page:
 def test_wrong_b29_a_page_without_a_kernel(lab: Lab, jupyter: Build, page: Page) -> None:
     """B29: JupyterLab without any kernel opens, but no cell can be run in it, and the check says so."""
     command = ["jupyter", "lab", "--ip=0.0.0.0", "--allow-root", "--KernelSpecManager.allowed_kernelspecs=none"]
-    box = lab.run(
-        jupyter, command, env={"JUPYTER_TOKEN": TOKEN}, ports=[8888], wait=jupyter_ready(TOKEN)
-    )
+    box = lab.run(jupyter, command, env={"JUPYTER_TOKEN": TOKEN}, ports=[8888], wait=jupyter_ready(TOKEN))
     open_lab(page, box, TOKEN)
     with pytest.raises(AssertionError, match="has no kernel for a notebook"):
         open_notebook(page)
