@@ -404,3 +404,25 @@ def test_a_process_is_named_by_its_start_too() -> None:
 def test_a_bridges_address_stays_when_containers_come_and_go() -> None:
     """It is derived from the gateway's, and given when the bridge is made."""
     assert network.Network(bridge="dl0", pool=IPv4Network("10.130.0.0/16")).mac == "02:42:0a:82:00:01"
+
+
+@pytest.fixture
+def docker0() -> Iterator[None]:
+    """The bridge that a system's engine has; one that stands in for it where there is none."""
+    made = not Path("/sys/class/net/docker0").exists()
+    if made:
+        ip("link", "add", "docker0", "type", "bridge")
+    yield
+    if made and Path("/sys/class/net/docker0").exists():
+        ip("link", "delete", "docker0")
+
+
+@pytest.mark.usefixtures("docker0")
+def test_docker0_stays_when_a_slot_gets_another_bridge(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The data of an engine remember its bridge; the next engine with another one must not tidy up docker0."""
+    first, *_ = start()
+    private.stop(first)
+    monkeypatch.setenv("DOCKERLAB_RUNTIME", str(place / "other"))
+    second, *_ = start()
+    private.stop(second)
+    assert Path("/sys/class/net/docker0").exists()

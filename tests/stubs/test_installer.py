@@ -27,7 +27,8 @@ PYTHON = """\
 [ "$1" = -c ] && exit 0
 mkdir -p "$3/bin"
 for name in pip uv; do
-    printf '#!/bin/sh\\necho "$(basename "$0") $*${SSL_CERT_FILE:+ with }${SSL_CERT_FILE:-}" >> "%s/calls"\\n' "$3" > "$3/bin/$name"
+    printf '#!/bin/sh\\necho "$(basename "$0") $*${SSL_CERT_FILE:+ with }${SSL_CERT_FILE:-}" >> "%s/calls"\\n' \\
+        "$3" > "$3/bin/$name"
     chmod +x "$3/bin/$name"
 done
 """

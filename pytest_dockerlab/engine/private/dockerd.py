@@ -93,6 +93,9 @@ class Dockerd:
         if program is None:
             raise EngineStartFailed("dockerd is not installed", remedy="dockerlab up --install")
         self.slot.data.mkdir(parents=True, exist_ok=True)
+        # Networks of the last engine that used these data. Were its bridge called otherwise, dockerd would take the
+        # default bridge for stale and delete docker0, whoever that belongs to (moby: daemon_unix.go).
+        shutil.rmtree(self.slot.data / "network", ignore_errors=True)
         config = self.slot.run / "daemon.json"
         config.write_text(json.dumps(self._config(mirrors), indent=1))
         log = self.slot.log("dockerd")
