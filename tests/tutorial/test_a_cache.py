@@ -14,8 +14,6 @@ import pytest
 
 from pytest_dockerlab import Build, Lab, assert_all_reused, assert_first_rebuilt, assert_rebuilt, assert_reused
 
-pytestmark = pytest.mark.xdist_group("a-cache")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chapter:

@@ -16,7 +16,6 @@ from pytest_dockerlab.engine.engine import Engine
 from pytest_dockerlab.settings import Settings
 
 pytestmark = [
-    pytest.mark.xdist_group("disk"),
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk"),
 ]
 

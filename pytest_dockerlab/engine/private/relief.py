@@ -9,10 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from pytest_dockerlab.engine.ping import ask
 from pytest_dockerlab.engine.private.slots import Slot
@@ -21,7 +18,6 @@ from pytest_dockerlab.errors import DiskFull
 __all__ = ["keep_reserve", "relieve"]
 
 _RESERVE = 2 << 20
-_SECONDS = 10.0
 
 
 def _reserve(slot: Slot) -> Path:
@@ -44,25 +40,13 @@ def relieve(slot: Slot) -> int:
         DiskFull: the engine could not do it.
     """
     _reserve(slot).unlink(missing_ok=True)
-    deadline = time.monotonic() + _SECONDS
-    freed = 0
     try:
-        while True:
-            freed += int(_told(slot, "POST", "/build/prune?all=1").get("SpaceReclaimed") or 0)
-            # A build that has just failed is still letting go of its parts.
-            if not _told(slot, "GET", "/system/df").get("BuildCache") or time.monotonic() > deadline:
-                return freed
-            time.sleep(0.05)
+        status, answer = ask(str(slot.socket), "POST", "/build/prune?all=1", timeout=120)
     finally:
         keep_reserve(slot)
-
-
-def _told(slot: Slot, method: str, target: str) -> Mapping[str, Any]:
-    status, answer = ask(str(slot.socket), method, target, timeout=120)
-    if status == 200:
-        told: Mapping[str, Any] = json.loads(answer)
-        return told
-    raise DiskFull(
-        f"private engine {slot.number} can't empty its build cache: {answer.decode(errors='replace').strip()}",
-        remedy=f"free some space at {slot.store}, or end the engine (dockerlab down) and remove that folder",
-    )
+    if status != 200:
+        raise DiskFull(
+            f"private engine {slot.number} can't empty its build cache: {answer.decode(errors='replace').strip()}",
+            remedy=f"free some space at {slot.store}, or end the engine (dockerlab down) and remove that folder",
+        )
+    return int(json.loads(answer).get("SpaceReclaimed") or 0)
