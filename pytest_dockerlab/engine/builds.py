@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,13 +21,15 @@ from pytest_dockerlab.build.trace import BuildTrace
 from pytest_dockerlab.engine.build_errors import failure_of, lost, refuse_problems, timed_out
 from pytest_dockerlab.engine.build_stream import send_build
 from pytest_dockerlab.engine.context import pack, plan_context, read_dockerfile
-from pytest_dockerlab.errors import CapabilityMissing, NotFound, UsageError
+from pytest_dockerlab.errors import BuildFailed, CapabilityMissing, DiskFull, LabError, NotFound, UsageError
 
 if TYPE_CHECKING:
     from pytest_dockerlab.engine.engine import Engine
 
 __all__ = ["build", "choose_builder", "fresh_host", "load_dockerfile"]
 
+# Bytes: less than that and the builder can't be trusted to tidy up after itself.
+_CRAMPED = 64 << 20
 _HEREDOCS_SINCE = {"Docker Engine": (23, 0), "Podman": (4, 9)}
 
 
@@ -43,6 +47,26 @@ def build(engine: Engine, spec: BuildSpec, on_progress: Callable[[str], None] | 
         DiskFull: the engine has no space left.
         CapabilityMissing: this engine can't build it.
     """
+    try:
+        return _build(engine, spec, on_progress)
+    except (BuildFailed, DiskFull) as error:
+        if "no space left" in str(error).lower():
+            _make_room(engine)
+        raise
+
+
+def _make_room(engine: Engine) -> None:
+    """On a full disk of an engine of ours: what the build left there would fail every later one, and prune itself."""
+    if not engine.endpoint.private:
+        return  # somebody else's cache is not ours to empty
+    with contextlib.suppress(OSError, LabError):  # the build's own error is the one to tell
+        if shutil.disk_usage(engine.info.root_dir).free < _CRAMPED:
+            from pytest_dockerlab.engine import private
+
+            private.relieve(engine.endpoint)
+
+
+def _build(engine: Engine, spec: BuildSpec, on_progress: Callable[[str], None] | None) -> BuildTrace:
     builder = choose_builder(engine, spec)
     dockerfile = load_dockerfile(spec)
     refuse_problems(dockerfile)

@@ -366,7 +366,7 @@ class _Broken:
         )
         api = SimpleNamespace(_post=lambda *a, **k: response, _url=lambda path: path)
         self.docker = SimpleNamespace(api=api)
-        self.endpoint = SimpleNamespace(url="unix:///gone.sock", name="x", source="y")
+        self.endpoint = SimpleNamespace(url="unix:///gone.sock", name="x", source="y", private=False)
         self.info = SimpleNamespace(product="Docker Engine", version="28.1", containerd_store=False)
         self.capabilities = SimpleNamespace(has=lambda name: False, require=lambda name: None)
 

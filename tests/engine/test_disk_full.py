@@ -216,21 +216,19 @@ def test_a_copy_that_does_not_fit(small: Small, context: Callable[[int], Path]) 
     assert_it_still_builds(small)
 
 
-def test_a_builder_that_is_full_can_be_emptied(small: Small, context: Callable[[int], Path]) -> None:
-    """B36: BuildKit keeps the half of a context that did not fit in its cache (20.10 does); relieved, nothing stays."""
+def test_a_builder_that_is_full_is_emptied(small: Small, context: Callable[[int], Path]) -> None:
+    """B36: BuildKit keeps the half of a context that did not fit in its cache (20.10 does): it is taken out."""
     before = small.left()
     assert_does_not_fit(lambda: small.lab.build(context(TOO_MUCH), builder="buildkit"), "context")
-    assert private.relieve(small.engine.endpoint) >= DISK // 2 * MEGABYTE
     assert_nothing_left(before, small.left())
     assert_it_still_builds(small)
 
 
 def test_a_copy_by_buildkit_that_does_not_fit(small: Small, context: Callable[[int], Path]) -> None:
-    """B36: the COPY is named; relieved of the context, the engine builds again, with no image of what failed."""
+    """B36: the COPY is named; the engine builds again, with no image of what failed."""
     before = small.left()
     # It is sent, unpacked and copied: three times.
     assert_does_not_fit(lambda: small.lab.build(context(24), builder="buildkit"), "at [2/2] COPY big /big")
-    private.relieve(small.engine.endpoint)
     # Engine 20.10 now and then forgets the half layer without removing its folder: no verb reaches that.
     unsure = {"layers": frozenset[str](), "megabytes": frozenset[str]()}
     assert_nothing_left(replace(before, **unsure), replace(small.left(), **unsure))
