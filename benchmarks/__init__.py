@@ -1,0 +1,1 @@
+"""Timings against the engine's floor and against peers; they print ratios and assert nothing."""
