@@ -27,11 +27,11 @@ def makers(need: Callable[[str], None]) -> None:
 def test_another_engine_keeps_its_names(stranger: Engine) -> None:
     """On an engine that is not ours a stand-in is called after its registry, and the name goes with ``close``."""
     bases = Bases(stranger, Settings(bases="stand-in"))
-    provided = bases.ensure("hello-world")
+    provided = bases.ensure("alpine:3.20.3")  # a name that no other test brings
     assert provided.standin
-    assert provided.image.labels[LABEL] == "hello-world"
+    assert provided.image.labels[LABEL] == "alpine"
     assert provided.reference.startswith("127.0.0.1:")
-    assert provided.reference.endswith("/library/hello-world:latest")
+    assert provided.reference.endswith("/library/alpine:3.20.3")
     assert stranger.images.get(provided.reference).id == provided.image.id
     bases.close()
     with pytest.raises(NotFound):
