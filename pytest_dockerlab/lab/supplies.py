@@ -88,8 +88,8 @@ class Supplies:
                 f"the engine at {self.engine.endpoint.url} can't reach a registry on this machine's loopback",
                 remedy="use a private engine (DOCKERLAB_ENGINE=private), or a registry that it can reach",
             )
-        storage = Path(tempfile.mkdtemp(prefix="dockerlab-registry-"))
-        process = RegistryProcess(storage)
+        storage = Path(tempfile.mkdtemp(prefix="dockerlab-registry-", dir=self.engine.scratch))
+        process = RegistryProcess(storage, scratch=self.engine.scratch)
         self._stack.push("registry", lambda: Registry.end(process, storage))
         process.start()
         self._images.registries.add(process.address)

@@ -12,10 +12,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
 import signal
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +23,7 @@ from pytest_dockerlab.engine.private import dockerd, registry
 from pytest_dockerlab.engine.private.backends import Backend, choose
 from pytest_dockerlab.engine.private.cleaning import clean
 from pytest_dockerlab.engine.private.hub import answers
-from pytest_dockerlab.engine.private.processes import alive, started
+from pytest_dockerlab.engine.private.processes import started, until_one_ends
 from pytest_dockerlab.engine.private.registry import RegistryProcess
 from pytest_dockerlab.engine.private.relief import keep_reserve
 from pytest_dockerlab.engine.private.slots import Slot, State, acquire
@@ -153,19 +151,7 @@ def _watch(engine: Backend, owner: int, owner_start: int) -> None:
     watched = {engine.pid: started(engine.pid)}
     if owner:
         watched[owner] = owner_start
-    poll = select.poll()
-    for pid in watched:
-        try:
-            poll.register(os.pidfd_open(pid), select.POLLIN)
-        except (OSError, AttributeError):  # gone already, or a kernel before 5.3: the loop looks, too
-            poll = select.poll()
-            break
-    else:
-        if all(alive(pid, start) for pid, start in watched.items()):
-            poll.poll()
-        return
-    while all(alive(pid, start) for pid, start in watched.items()):
-        time.sleep(0.5)
+    until_one_ends(watched)
 
 
 if __name__ == "__main__":
