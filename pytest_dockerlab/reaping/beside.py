@@ -108,7 +108,7 @@ def begin(folder: Path, owner: int) -> Path:
 
 def join(folder: Path, name: str) -> None:
     """Write down that this process takes part in a run that another one leads."""
-    from pytest_dockerlab.engine.private.processes import started
+    from pytest_dockerlab.engine.processes import started
 
     _write(folder / f"{_MEMBER}{name}.json", {"pid": os.getpid(), "start": started(os.getpid())})
 
@@ -170,7 +170,7 @@ def end_processes(record: RunRecord) -> tuple[str, ...]:
     Returns:
         What was there, in words.
     """
-    from pytest_dockerlab.engine.private.processes import alive, end, engine_processes
+    from pytest_dockerlab.engine.processes import alive, end, engine_processes
 
     workers = {pid for pid, start in record.members.items() if start and alive(pid, start)}
     servers = engine_processes(record.scratch)

@@ -19,7 +19,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_dockerlab.engine.private.processes import alive, started, until_one_ends
+from pytest_dockerlab.engine.processes import alive, started, until_one_ends
 from pytest_dockerlab.errors import LabError
 from pytest_dockerlab.reaping import beside
 

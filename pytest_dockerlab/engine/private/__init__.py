@@ -17,9 +17,9 @@ from pathlib import Path
 from pytest_dockerlab.engine.endpoint import Endpoint
 from pytest_dockerlab.engine.private.backends import kind, missing
 from pytest_dockerlab.engine.private.cleaning import clean
-from pytest_dockerlab.engine.private.processes import alive, started
 from pytest_dockerlab.engine.private.relief import relieve as _relieve
 from pytest_dockerlab.engine.private.slots import Slot, SlotLock, State, all_slots
+from pytest_dockerlab.engine.processes import alive, started
 from pytest_dockerlab.errors import EngineError, EngineStartFailed, NotFound
 from pytest_dockerlab.settings import Settings
 

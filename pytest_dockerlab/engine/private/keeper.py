@@ -23,10 +23,10 @@ from pytest_dockerlab.engine.private import dockerd, registry
 from pytest_dockerlab.engine.private.backends import Backend, choose
 from pytest_dockerlab.engine.private.cleaning import clean
 from pytest_dockerlab.engine.private.hub import answers
-from pytest_dockerlab.engine.private.processes import started, until_one_ends
 from pytest_dockerlab.engine.private.registry import RegistryProcess
 from pytest_dockerlab.engine.private.relief import keep_reserve
 from pytest_dockerlab.engine.private.slots import Slot, State, acquire
+from pytest_dockerlab.engine.processes import started, until_one_ends
 from pytest_dockerlab.errors import EngineStartFailed, LabError
 from pytest_dockerlab.places import cache_dir
 

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from pytest_dockerlab.engine.private.processes import end
+from pytest_dockerlab.engine.processes import end
 from pytest_dockerlab.errors import EngineStartFailed
 
 __all__ = ["RegistryProcess", "missing"]

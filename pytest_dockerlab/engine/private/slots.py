@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from pytest_dockerlab.engine.private.processes import alive
+from pytest_dockerlab.engine.processes import alive
 from pytest_dockerlab.errors import EngineStartFailed
 from pytest_dockerlab.places import cache_dir, runtime_dir
 
