@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 
 from pytest_dockerlab.errors import EngineError, LabError, NotFound
 from pytest_dockerlab.reaping.owner import LABEL_OWNER, LABEL_RUN, LABEL_SCOPE, Owner, owned_by
@@ -30,6 +30,7 @@ class _Entry:
     what: str
     close: Callable[[], None]
     labelled: bool
+    thing: str
 
 
 class ClosingStack:
@@ -43,21 +44,39 @@ class ClosingStack:
         self._next = 0
         self._lock = threading.Lock()
 
-    def push(self, what: str, close: Callable[[], None], *, labelled: bool = False) -> int:
+    def push(self, what: str, close: Callable[[], None], *, labelled: bool = False, thing: str = "") -> int:
         """Remember how ``what`` is removed; the result takes it out again (``discard``).
 
         Args:
             labelled: a sweep of the engine would find it, too, by the run's label.
+            thing: by which ``spare`` finds it: a container's or network's id, a volume's or image's name, a path.
         """
         with self._lock:
             self._next += 1
-            self._entries[self._next] = _Entry(what=what, close=close, labelled=labelled)
+            self._entries[self._next] = _Entry(what=what, close=close, labelled=labelled, thing=thing)
             return self._next
 
     def discard(self, ticket: int) -> None:
         """Forget an entry: its thing is gone already."""
         with self._lock:
             self._entries.pop(ticket, None)
+
+    def name(self, ticket: int, thing: str) -> None:
+        """Say what an entry's thing is called, where that was not known when it was pushed."""
+        with self._lock:
+            if (entry := self._entries.get(ticket)) is not None:
+                self._entries[ticket] = replace(entry, thing=thing)
+
+    @property
+    def things(self) -> frozenset[str]:
+        """What the entries' things are called."""
+        with self._lock:
+            return frozenset(entry.thing for entry in self._entries.values() if entry.thing)
+
+    def spare(self, things: Collection[str]) -> None:
+        """Forget the entries of these things: somebody else removes them."""
+        with self._lock:
+            self._entries = {ticket: entry for ticket, entry in self._entries.items() if entry.thing not in things}
 
     def __len__(self) -> int:
         return len(self._entries)

@@ -10,6 +10,7 @@ import pytest
 
 from pytest_dockerlab import errors
 from pytest_dockerlab.errors import LabError
+from pytest_dockerlab.plugin import keeping
 from pytest_dockerlab.plugin.current import LABS
 from pytest_dockerlab.plugin.options import settings_of
 from pytest_dockerlab.plugin.progress import Follower, Progress, Screen, appender
@@ -207,12 +208,23 @@ class Run:
             EngineError: something could not be removed.
         """
         if LABS[fixture] != "run" or self.seat.leads:
+            if self.settings.keep == "always":
+                self.keep([fixture], keeping.whose(LABS[fixture]))
             self.labs.pop(fixture).close()
 
     def evidence(self, fixtures: Iterable[str]) -> list[tuple[str, str]]:
         """What the labs among a test's fixtures can say about its failure: (title, text)."""
         labs = [self.labs[name] for name in fixtures if name in self.labs]
         return [section for lab in labs for section in lab.describe_failure()]
+
+    def keep(self, fixtures: Iterable[str], test: str) -> None:
+        """Have the containers of the labs among these fixtures stay, and tell how to get at them in the summary."""
+        for lab in [self.labs[name] for name in fixtures if name in self.labs]:
+            try:
+                if (kept := keeping.keep(lab, test, self.folder.path)) is not None:
+                    self.tally.kept.append(kept)
+            except LabError as error:
+                self.tally.trouble.append(f"{test}: its containers could not be kept: {error}")
 
     # The end ------------------------------------------------------------------------------------------------------
 
@@ -229,6 +241,8 @@ class Run:
         if self._follower is not None:
             self._follower.stop()
             self._follower = None
+        if self.settings.keep == "always":
+            self.keep(tuple(self.labs), keeping.whose("run"))
         for what in (*self.labs.values(), self._bases, self._engine):
             if what is not None:
                 self._guard(what.close)
@@ -270,7 +284,7 @@ class Run:
         if (record := self.folder.read(_ENGINE)) is None:
             return
         endpoint = _endpoint(record)
-        ours = endpoint.private and endpoint.source != "dockerlab up"
+        ours = endpoint.private and endpoint.source != "dockerlab up" and not keeping.outlives(endpoint)
         if crashed or not ours:
             # Two workers that let go of one image at the same moment may each find it in use by the other.
             from pytest_dockerlab.reaping.clear import remove_leftovers

@@ -31,12 +31,14 @@ __all__ = [
     "end_processes",
     "endpoint_of",
     "join",
+    "processes",
     "remove_beside",
     "remove_scratch",
     "runs_folder",
+    "spare",
 ]
 
-_OWNER, _MEMBER, _ENGINE = "owner.json", "member-", "engine.json"
+_OWNER, _MEMBER, _KEPT, _ENGINE = "owner.json", "member-", "kept-", "engine.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,7 @@ class RunRecord:
         scratch: for what its processes need for a while.
         members: pid → start time of the other processes that run its tests.
         endpoint: of its engine, as it was written there; empty while there is none.
+        kept: folders below the scratch folder that are kept on request.
     """
 
     folder: Path
@@ -56,6 +59,7 @@ class RunRecord:
     scratch: Path
     members: Mapping[int, int]
     endpoint: Mapping[str, Any]
+    kept: frozenset[Path]
 
     @property
     def run(self) -> str:
@@ -69,16 +73,19 @@ class RunRecord:
             owner, scratch = Owner.parse(said["owner"]), Path(said["scratch"])
         except (OSError, ValueError, KeyError, TypeError, FormatError):
             return None
-        members: dict[int, int] = {}
-        for path in folder.glob(f"{_MEMBER}*.json"):
-            with contextlib.suppress(OSError, ValueError, KeyError):
-                member = json.loads(path.read_text("utf-8"))
-                members[int(member["pid"])] = int(member["start"])
+        members = {int(said["pid"]): int(said["start"]) for said in _read_all(folder, _MEMBER)}
+        kept = frozenset(Path(path) for said in _read_all(folder, _KEPT) for path in said["folders"])
         try:
             endpoint = json.loads((folder / _ENGINE).read_text("utf-8"))["endpoint"]
         except (OSError, ValueError, KeyError):
             endpoint = {}
-        return cls(folder=folder, owner=owner, scratch=scratch, members=members, endpoint=endpoint)
+        return cls(folder=folder, owner=owner, scratch=scratch, members=members, endpoint=endpoint, kept=kept)
+
+
+def _read_all(folder: Path, prefix: str) -> Iterator[Mapping[str, Any]]:
+    for path in folder.glob(f"{prefix}*.json"):
+        with contextlib.suppress(OSError, ValueError):  # it is going at this moment
+            yield json.loads(path.read_text("utf-8"))
 
 
 def runs_folder() -> Path:
@@ -113,6 +120,12 @@ def join(folder: Path, name: str) -> None:
     _write(folder / f"{_MEMBER}{name}.json", {"pid": os.getpid(), "start": started(os.getpid())})
 
 
+def spare(folder: Path, kept: Iterable[str]) -> None:
+    """Write down that folders below the scratch folder stay when it goes."""
+    if folders := list(kept):
+        _write(folder / f"{_KEPT}{os.urandom(4).hex()}.json", {"folders": folders})
+
+
 def endpoint_of(fields: Mapping[str, Any]) -> Endpoint:
     """The address of an engine, from what ``dataclasses.asdict`` made of it."""
     from pytest_dockerlab.engine.endpoint import Endpoint, Tls
@@ -129,17 +142,10 @@ def dead_runs() -> Iterator[RunRecord]:
             yield record
 
 
-def remove_beside(record: RunRecord, *, spare: Iterable[str] = ()) -> tuple[str, ...]:
-    """End what still runs of a dead run, and remove its folders.
-
-    Args:
-        spare: folders that are kept on request.
-
-    Returns:
-        What was there, in words.
-    """
+def remove_beside(record: RunRecord) -> tuple[str, ...]:
+    """End what still runs of a dead run, and remove its folders. Returns what was there, in words."""
     gone = list(end_processes(record))
-    if remove_scratch(record, spare=spare):
+    if remove_scratch(record):
         gone.append(f"folder {record.scratch}")
     if record.folder.is_dir():
         shutil.rmtree(record.folder, ignore_errors=True)
@@ -147,37 +153,38 @@ def remove_beside(record: RunRecord, *, spare: Iterable[str] = ()) -> tuple[str,
     return tuple(gone)
 
 
-def remove_scratch(record: RunRecord, *, spare: Iterable[str] = ()) -> bool:
-    """Remove a run's scratch folder but for what is spared below it. Returns whether there was something to remove."""
-    top, spared = record.scratch, [Path(folder) for folder in spare]
+def remove_scratch(record: RunRecord) -> bool:
+    """Remove a run's scratch folder but for what is kept below it. Returns whether there was something to remove."""
+    top = record.scratch
     if not top.is_dir() or top.is_symlink():
         return False
-    if not any(folder.is_relative_to(top) for folder in spared):
-        shutil.rmtree(top, ignore_errors=True)
-        return True
-    others = [path for path in top.iterdir() if not any(folder.is_relative_to(path) for folder in spared)]
+    others = [path for path in top.iterdir() if not any(folder.is_relative_to(path) for folder in record.kept)]
     for path in others:
         if stat.S_ISDIR(path.lstat().st_mode):
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
-    return bool(others)
+    with contextlib.suppress(OSError):  # not empty
+        top.rmdir()
+    return bool(others) or not top.is_dir()
+
+
+def processes(record: RunRecord) -> frozenset[int]:
+    """The workers of a dead run, which would go on making things for a while, and what runs in its scratch folder."""
+    from pytest_dockerlab.engine.processes import alive, engine_processes
+
+    workers = {pid for pid, start in record.members.items() if start and alive(pid, start)}
+    return frozenset(workers | engine_processes(record.scratch))
 
 
 def end_processes(record: RunRecord) -> tuple[str, ...]:
-    """Kill the workers of a dead run, which would go on making things for a while, and what runs in its scratch folder.
+    """Kill them. Returns what was there, in words."""
+    from pytest_dockerlab.engine.processes import end
 
-    Returns:
-        What was there, in words.
-    """
-    from pytest_dockerlab.engine.processes import alive, end, engine_processes
-
-    workers = {pid for pid, start in record.members.items() if start and alive(pid, start)}
-    servers = engine_processes(record.scratch)
-    if not workers | servers:
-        return ()
-    end(workers | servers)
-    return tuple(f"process {pid}" for pid in sorted(workers | servers))
+    found = processes(record)
+    if found:
+        end(found)
+    return tuple(f"process {pid}" for pid in sorted(found))
 
 
 def _write(path: Path, record: Mapping[str, Any]) -> None:

@@ -3,44 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pytest_dockerlab.errors import EngineUnreachable, LabError, NotFound
+from pytest_dockerlab.errors import EngineUnreachable
 from pytest_dockerlab.reaping import kept
 from pytest_dockerlab.reaping.owner import LABEL_RUN
+from pytest_dockerlab.reaping.removing import remove_things
 
 if TYPE_CHECKING:
     from pytest_dockerlab.engine.engine import Engine
     from pytest_dockerlab.engine.things import Thing
 
-__all__ = ["clear", "remove_leftovers", "remove_things"]
+__all__ = ["clear", "remove_leftovers"]
 
 _PAUSE = 1.0
-
-
-def remove_things(engine: Engine, found: Iterable[Thing]) -> list[str]:
-    """Remove things in the given order.
-
-    Returns:
-        What could not be removed, with the reason.
-
-    Raises:
-        EngineUnreachable: the engine does not answer any more.
-    """
-    from pytest_dockerlab.engine.things import remove
-
-    trouble = []
-    for thing in found:
-        try:
-            remove(engine, thing)
-        except NotFound:
-            continue  # it went with something else
-        except EngineUnreachable:
-            raise
-        except LabError as error:
-            trouble.append(f"{thing}: {error.what}")
-    return trouble
 
 
 def remove_leftovers(engine: Engine, run: str) -> list[str]:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from pytest_dockerlab.errors import FormatError, LabError
 from pytest_dockerlab.reaping import beside, kept
-from pytest_dockerlab.reaping.clear import remove_things
 from pytest_dockerlab.reaping.owner import LABEL_KEPT, LABEL_OWNER, Owner
+from pytest_dockerlab.reaping.removing import remove_things
 
 if TYPE_CHECKING:
     from pytest_dockerlab.engine.engine import Engine
     from pytest_dockerlab.engine.things import Thing
 
-__all__ = ["Found", "Verdict", "look", "sweep", "sweep_at_start", "sweep_beside"]
+__all__ = ["Found", "Verdict", "judged_by_host", "look", "sweep", "sweep_at_start"]
 
 Verdict = Literal["dead", "alive", "unknown", "kept"]
 
@@ -72,7 +72,7 @@ def sweep_at_start(engine: Engine, tell: Callable[[str], None]) -> None:
         found = look(engine)
         dead = [one for one in found if one.verdict == "dead"]
         trouble = sweep(engine, dead)
-        gone = [*_count(dead), *(what for record in beside.dead_runs() for what in sweep_beside(engine, record))]
+        gone = [*_count(dead), *(what for record in beside.dead_runs() for what in beside.remove_beside(record))]
     except (LabError, OSError) as error:
         tell(f"what dead runs left was not looked for: {str(error).splitlines()[0]}")
         return
@@ -82,11 +82,14 @@ def sweep_at_start(engine: Engine, tell: Callable[[str], None]) -> None:
         tell(f"left by a dead run, and not to be removed: {row}")
 
 
-def sweep_beside(engine: Engine | None, record: beside.RunRecord) -> tuple[str, ...]:
-    """Remove what a dead run has beside its engine; in words. What is kept on request on ``engine`` is spared."""
-    marks = kept.kept_on(engine) if engine is not None else ()
-    spare = tuple(folder for each in marks if each.run == record.run for folder in each.folders)
-    return beside.remove_beside(record, spare=spare)
+def judged_by_host(found: Iterable[Found], host: str) -> tuple[Found, ...]:
+    """The same, with everything of ``host`` dead of which nothing is known: somebody knows more."""
+    return tuple(
+        replace(one, verdict="dead")
+        if one.verdict == "unknown" and host and one.owner is not None and one.owner.host == host
+        else one
+        for one in found
+    )
 
 
 def _owner(thing: Thing) -> Owner | None:

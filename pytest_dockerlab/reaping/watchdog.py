@@ -124,53 +124,44 @@ def reap(record: beside.RunRecord) -> None:
     """Remove all that a dead run left."""
     trouble: list[str] = []
     beside.end_processes(record)
-    spare: tuple[str, ...] = ()
     if record.endpoint:
-        spare = _clear(beside.endpoint_of(record.endpoint), record, trouble)
-    beside.remove_beside(record, spare=spare)
+        _clear(beside.endpoint_of(record.endpoint), record, trouble)
+    beside.remove_beside(record)
     if trouble:
         _log(record.folder, f"run {record.run}: not removed:\n" + "\n".join(trouble))
 
 
-def _clear(endpoint: Endpoint, record: beside.RunRecord, trouble: list[str]) -> tuple[str, ...]:
-    """Remove what carries the run's label; returns the folders that are kept on request."""
+def _clear(endpoint: Endpoint, record: beside.RunRecord, trouble: list[str]) -> None:
+    """Remove what carries the run's label, and the folders that this takes a container for."""
     from pytest_dockerlab.reaping.clear import clear
-    from pytest_dockerlab.reaping.kept import kept_on
     from pytest_dockerlab.reaping.owner import LABEL_RUN
 
     deadline, pause = time.monotonic() + _PATIENCE, 0.2
     while True:
         if _falls_with_its_run(endpoint, record.owner.pid):
-            return ()
+            return
         try:
             with _engine(endpoint) as engine:
                 trouble[:] = clear(engine, {LABEL_RUN: record.run})
-                spare = tuple(folder for each in kept_on(engine) if each.run == record.run for folder in each.folders)
-                _remove_what_others_own(engine, record, spare)
-                return spare
+                _remove_what_others_own(engine, record)
+                return
         except (LabError, OSError) as error:
             trouble[:] = [str(error)]
             if time.monotonic() > deadline:
-                return ()
+                return
         time.sleep(pause)
         pause = min(2 * pause, 10.0)
 
 
-def _remove_what_others_own(engine: Engine, record: beside.RunRecord, spare: tuple[str, ...]) -> None:
+def _remove_what_others_own(engine: Engine, record: beside.RunRecord) -> None:
     """Folders for containers hold files that only root may remove: where we are not, a container has to."""
-    from pytest_dockerlab.bases.provide import Bases
-    from pytest_dockerlab.lab.folders import Folders
+    from pytest_dockerlab.reaping.folders import remove_folders
     from pytest_dockerlab.reaping.owner import owned_by
-    from pytest_dockerlab.settings import Settings
 
-    beside.remove_beside(record, spare=spare)
-    left = [path for path in record.scratch.glob("dockerlab-dir-*/dir") if str(path) not in spare]
+    beside.remove_scratch(record)
+    left = [path for path in record.scratch.glob("dockerlab-dir-*/dir") if path not in record.kept]
     if left:
-        bases = Bases(engine, Settings(), lambda line: None)
-        labels = owned_by(record.run, record.owner, "run")
-        folders = Folders(engine, lambda name: bases.ensure(name).reference, labels)
-        for path in left:
-            folders.remove(path)
+        remove_folders(engine, left, owned_by(record.run, record.owner, "run"))
 
 
 def _falls_with_its_run(endpoint: Endpoint, owner: int) -> bool:
