@@ -1,4 +1,4 @@
-"""The ``dockerlab`` program: doctor, ping, up, down, bases."""
+"""The ``dockerlab`` program: doctor, ping, up, down, sweep, bases."""
 
 from __future__ import annotations
 
@@ -102,6 +102,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     down.set_defaults(run=_down)
 
+    sweep = commands.add_parser(
+        "sweep",
+        help="remove what dead test runs left",
+        description="Look for what test runs have made, on the engine that tests would use, on engines of `dockerlab "
+        "up`, and beside them; remove what belongs to runs of this host that have ended for sure, and say whose it "
+        "was. What belongs to a run that goes on, be it suspended, what another host's runs made, and what this "
+        "package did not make is never touched. A test run does the same before its first test. Ends with 1 where "
+        "something could not be removed.",
+    )
+    sweep.add_argument("--dry-run", action="store_true", help="only say what would go, with its owner and age")
+    sweep.add_argument("--kept", action="store_true", help="what --dockerlab-keep left, too")
+    sweep.add_argument(
+        "--host", metavar="NAME", default="", help="a host (as the list shows it) none of whose runs goes on any more"
+    )
+    _engine_option(sweep)
+    sweep.set_defaults(run=_sweep)
+
     bases = commands.add_parser(
         "bases",
         help="base images: what is there, and what would be a stand-in",
@@ -183,6 +200,12 @@ def _down(parsed: argparse.Namespace, settings: Settings) -> int:
     if os.environ.get("DOCKER_HOST", "").startswith("unix://") and not Path(os.environ["DOCKER_HOST"][7:]).exists():
         print("DOCKER_HOST still names an engine that is gone: unset DOCKER_HOST")
     return 0
+
+
+def _sweep(parsed: argparse.Namespace, settings: Settings) -> int:
+    from pytest_dockerlab.reaping.command import run_sweep
+
+    return run_sweep(settings, dry_run=parsed.dry_run, with_kept=parsed.kept, host=parsed.host)
 
 
 def _bases(parsed: argparse.Namespace, settings: Settings) -> int:

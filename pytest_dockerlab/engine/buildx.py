@@ -133,7 +133,7 @@ def build_with_buildx(
     changed = sent.text != dockerfile.text
     reader = BuildkitReader(dockerfile, spec.target, builder="buildx")
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="dockerlab-buildx-") as folder:
+    with tempfile.TemporaryDirectory(prefix="dockerlab-buildx-", dir=engine.scratch) as folder:
         id_file = Path(folder) / "id"
         arguments = buildx_arguments(
             spec, dockerfile="-" if changed else str(spec.dockerfile_path), id_file=str(id_file), fresh_host=fresh_host

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -62,6 +63,7 @@ class Engine:
         info: what it says of itself.
         capabilities: what it can, found out when asked.
         labels: put on every container, volume, network and imported image that is made through it.
+        scratch: folder for what its verbs need for a while; ``None`` for the system's.
         docker: docker-py's client, for code next to this one; its errors are not translated.
     """
 
@@ -76,6 +78,7 @@ class Engine:
         """
         self.endpoint = endpoint
         self.labels: Mapping[str, str] = {}
+        self.scratch: Path | None = None
         version = _version(endpoint, min(timeout, _FIRST_ANSWER_SECONDS))
         self.docker = _client(endpoint, negotiate(version), timeout)
         self.api = Api(self.docker.api, endpoint, timeout)

@@ -67,7 +67,7 @@ class Builder:
         Raises:
             BuildFailed: a step failed.
         """
-        with tempfile.TemporaryDirectory(prefix="dockerlab-build-") as scratch:
+        with tempfile.TemporaryDirectory(prefix="dockerlab-build-", dir=self.engine.scratch) as scratch:
             spec = _placed(source, spec, Path(scratch))
             file, provided, replaced = self._bring(spec, base)
             spec = replace(spec, replace_bases=replaced)

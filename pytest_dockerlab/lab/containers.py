@@ -106,7 +106,7 @@ class ContainerMaker:
     def _created(self, made: tc.LabContainer, image: Image, said: str, timeout: float) -> Container:
         identity = made.create()
         what = f"container {identity[:12]} of {said}"
-        ticket = self._stack.push(what, lambda: self._remove(identity), labelled=True)
+        ticket = self._stack.push(what, lambda: self._remove(identity), labelled=True, thing=identity)
         self.made[identity] = said
 
         def forget() -> None:
@@ -147,10 +147,11 @@ class ContainerMaker:
         made = tc.adopted(thing, self.client)
         title = f"{type(made).__name__} {getattr(made, 'image', '')}".strip()
         # Before the start: what fails half-way has to go, too.
-        self._stack.push(title, lambda: tc.end(made), labelled=True)
+        ticket = self._stack.push(title, lambda: tc.end(made), labelled=True)
         tc.start(made, self.client, lambda ref: self._images.bring(ref)[0])
         if isinstance(made, tc.DockerContainer):
             identity = made.get_container_id()
+            self._stack.name(ticket, identity)
             self.made[identity] = made.image
             self._recorder.add(
                 ContainerEvent(

@@ -97,7 +97,9 @@ class OwnedImages:
                 previous = ""
         self._own.add(name)
         # The user's names can't be found by a label, an image can.
-        self._stack.push(f"image {name}", lambda: self._disown(name, previous), labelled=name.startswith(_PREFIX))
+        self._stack.push(
+            f"image {name}", lambda: self._disown(name, previous), labelled=name.startswith(_PREFIX), thing=name
+        )
 
     def _disown(self, name: str, previous: str) -> None:
         try:
@@ -201,10 +203,13 @@ class OwnedImages:
         found = self._engine.images.load(_chunks(path))
         for name in found:
             if before.get(name) is None:
-                self._stack.push(f"image {name}", lambda name=name: self._disown(name, ""))  # type: ignore[misc]
+                self._own_again(name, "")
             elif before[name] != self._engine.images.get(name).id:
-                self._stack.push(f"image {name}", lambda name=name, was=before[name]: self._disown(name, was))  # type: ignore[misc]
+                self._own_again(name, before[name])
         return self._engine.images.get(found[0])
+
+    def _own_again(self, name: str, previous: str) -> None:
+        self._stack.push(f"image {name}", lambda: self._disown(name, previous), thing=name)
 
     def _names(self) -> Mapping[str, str]:
         names: dict[str, str] = {}
@@ -215,7 +220,7 @@ class OwnedImages:
 
     def commit(self, found: str, ref: str) -> Image:
         """Own the image that a commit made."""
-        self._stack.push(f"image {ref or found}", lambda: self._disown(ref or found, ""))
+        self._stack.push(f"image {ref or found}", lambda: self._disown(ref or found, ""), thing=ref or found)
         return self._engine.images.get(ref or found)
 
 

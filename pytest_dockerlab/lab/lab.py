@@ -26,6 +26,7 @@ from pytest_dockerlab.lab.supplies import Supplies
 from pytest_dockerlab.lab.waiting import Wait
 from pytest_dockerlab.platforms import Platform
 from pytest_dockerlab.quantity import to_seconds
+from pytest_dockerlab.reaping.kept import Kept, keep
 from pytest_dockerlab.run.parse import Command, RunSettings
 from pytest_dockerlab.settings import Settings
 
@@ -276,6 +277,27 @@ class Lab(Supplies):
     def describe_failure(self) -> tuple[tuple[str, str], ...]:
         """Titles and texts that may explain a failed test: the build that failed, each container's state and log."""
         return failure.describe(self.engine, tuple(self._containers.made.items()), self._failed_build)
+
+    def keep(self, test: str) -> Kept | None:
+        """Have the containers that are there now, and what they need, survive this lab and its run.
+
+        Args:
+            test: on whose account.
+
+        Returns:
+            What is kept; ``None`` where there is no container.
+        """
+        kept = keep(
+            self.engine,
+            tuple(self._containers.made),
+            run=self.ownership.run,
+            test=test,
+            folders=self._containers.own_folders,
+            names=self._stack.things,
+        )
+        if kept is not None:
+            self._stack.spare({*kept.things, *kept.folders, *kept.names})
+        return kept
 
     def leave(self) -> None:
         """Close, and leave what carries the run's label to the sweep at the run's end; the rest is removed.

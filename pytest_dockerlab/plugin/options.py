@@ -20,6 +20,7 @@ _HELP: dict[str, tuple[str, str]] = {
     "bases": ("WAY", "how base images come: auto (pull, else make stand-ins), pull, stand-in"),
     "install": ("", "packages that a private engine or a stand-in needs may be installed"),
     "dockerfiles": ("DIR", 'folder in which lab.build("name") looks (default: dockerfiles)'),
+    "keep": ("WHAT", "whose containers stay when the run ends: failed, always or never (default)"),
     "strict": ("", "a capability that the engine lacks fails a test instead of skipping it (default where CI is set)"),
 }
 

@@ -83,6 +83,8 @@ class Tests:
         evidence.hide_our_frames(call.excinfo.value)
         report = yield
         if report.failed and (run := known_run(item.config)) is not None:
+            if run.settings.keep == "failed" and call.when != "teardown":
+                run.keep(getattr(item, "fixturenames", ()), item.nodeid)
             evidence.attach(report, call.excinfo.value, run.evidence(getattr(item, "fixturenames", ())))
             if evidence.is_engines_fault(call.excinfo.value):
                 run.tally.unjudged.append(item.nodeid)
@@ -158,7 +160,8 @@ class Leader:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if (run := known_run(self._config)) is not None:
-            run.close(crashed=bool(self._workers))
+            broken = session.exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
+            run.close(crashed=broken or bool(self._workers))
             if run.tally.trouble and session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
@@ -166,7 +169,7 @@ class Leader:
         if not self._engine or (run := known_run(self._config)) is None:
             return
         verbosity = self._config.get_verbosity()
-        if verbosity >= 0 or run.tally.trouble:
+        if verbosity >= 0 or run.tally.trouble or run.tally.kept:
             from pytest_dockerlab.plugin.summary import summary
 
             terminalreporter.write_sep("=", "dockerlab")

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Folder", "Seat"]
 
-_OWNER = "owner.json"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seat:
@@ -102,22 +100,21 @@ class Folder:
         for path in sorted(self.path.glob(f"{prefix}*.lock")):
             yield self.lock(path.stem)
 
-    def claim(self, owner: int) -> None:
-        """Say whose run this is, and remove the folders of runs that were killed before they could.
+    def claim(self, owner: int) -> Path:
+        """Say whose run this is. Returns the run's scratch folder.
 
         Args:
             owner: pid of the process whose end is the run's end.
         """
-        from pytest_dockerlab.lab.ownership import Owner
+        from pytest_dockerlab.reaping import beside
 
-        self.write(_OWNER, {"owner": str(Owner.of(owner))})
-        for path in self.path.parent.glob(f"*/{_OWNER}"):
-            other = Folder(path.parent.name)
-            record = other.read(_OWNER)
-            # None: it is going at this moment, or its owner is on another host and may live.
-            if record is not None and Owner.parse(record["owner"]).alive is False:
-                other.remove()
+        self.make()
+        return beside.begin(self.path, owner)
 
     def remove(self) -> None:
         """At the end of the run, when no other process of it is left."""
+        from pytest_dockerlab.reaping import beside
+
+        if (record := beside.RunRecord.read(self.path)) is not None:
+            beside.remove_scratch(record)
         shutil.rmtree(self.path, ignore_errors=True)

@@ -10,14 +10,18 @@ import pytest
 
 from pytest_dockerlab import errors
 from pytest_dockerlab.errors import LabError
+from pytest_dockerlab.plugin import keeping
 from pytest_dockerlab.plugin.current import LABS
 from pytest_dockerlab.plugin.options import settings_of
 from pytest_dockerlab.plugin.progress import Follower, Progress, Screen, appender
 from pytest_dockerlab.plugin.seat import Folder, Seat
 from pytest_dockerlab.plugin.tally import Tally
+from pytest_dockerlab.reaping import beside
 from pytest_dockerlab.settings import Settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from filelock import FileLock
 
     from pytest_dockerlab.bases.provide import Bases
@@ -30,6 +34,7 @@ __all__ = ["Run", "new_run"]
 
 # In the run's folder: what workers tell of, the engine's address, why the run can't go on, who is still at work.
 _PROGRESS, _ENGINE, _FAILURE, _MEMBER = "progress", "engine.json", "failure.json", "worker-"
+_WATCHDOG = "watchdog.json"
 
 
 class Run:
@@ -53,6 +58,7 @@ class Run:
         self._recorder: Recorder | None = None
         self._membership: FileLock | None = None
         self._follower: Follower | None = None
+        self._over = False
 
     # The engine ---------------------------------------------------------------------------------------------------
 
@@ -109,16 +115,19 @@ class Run:
             if failure := self.failure:
                 raise failure
             self.join()
-            self.folder.claim(self.seat.owner)
+            scratch = self.folder.claim(self.seat.owner)
             if (record := self.folder.read(_ENGINE)) is not None:
-                return _engine(_endpoint(record))
+                return self._owned(_engine(_endpoint(record)), scratch)
             from pytest_dockerlab.engine.discovery import obtain
+            from pytest_dockerlab.reaping.sweep import sweep_at_start
 
             try:
                 endpoint = obtain(self.settings, owner_pid=self.seat.owner, on_progress=self.progress.now)
                 # Written before it is tried: what was started must be stopped, whether it answers or not.
                 self.folder.write(_ENGINE, {"endpoint": asdict(endpoint), "headline": ""})
-                engine = _engine(endpoint)
+                self._watch()
+                engine = self._owned(_engine(endpoint), scratch)
+                sweep_at_start(engine, self.progress.now)
                 from pytest_dockerlab.plugin.summary import headline
 
                 self.folder.write(_ENGINE, {"endpoint": asdict(endpoint), "headline": headline(engine)})
@@ -126,6 +135,34 @@ class Run:
                 self.fail(error)
                 raise
             return engine
+
+    def _owned(self, engine: Engine, scratch: Path) -> Engine:
+        """What its verbs make by themselves goes with the run, too."""
+        from pytest_dockerlab.reaping.owner import Owner, owned_by
+
+        engine.labels = owned_by(self.seat.run, Owner.of(self.seat.owner), "run")
+        engine.scratch = scratch
+        return engine
+
+    def _watch(self) -> None:
+        from pytest_dockerlab.reaping import watchdog
+
+        pid, started = watchdog.start(self.folder.path)
+        self.folder.write(_WATCHDOG, {"pid": pid, "start": started})
+
+    def _end_watch(self, crashed: bool) -> None:
+        """Remove the run's folder; where an engine may still make what a dead process asked for, the watchdog does."""
+        told = self.folder.read(_WATCHDOG)
+        if told is None:
+            self.folder.remove()
+            return
+        from pytest_dockerlab.reaping import watchdog
+
+        if crashed and watchdog.take_over(self.folder.path, told["pid"], told["start"]):
+            self._over = True
+            return
+        self.folder.remove()
+        watchdog.dismiss(told["pid"], told["start"])
 
     def note_bases(self) -> None:
         """Remember how base images came, and say of stand-ins that they are, once each."""
@@ -171,12 +208,23 @@ class Run:
             EngineError: something could not be removed.
         """
         if LABS[fixture] != "run" or self.seat.leads:
+            if self.settings.keep == "always":
+                self.keep([fixture], keeping.whose(LABS[fixture]))
             self.labs.pop(fixture).close()
 
     def evidence(self, fixtures: Iterable[str]) -> list[tuple[str, str]]:
         """What the labs among a test's fixtures can say about its failure: (title, text)."""
         labs = [self.labs[name] for name in fixtures if name in self.labs]
         return [section for lab in labs for section in lab.describe_failure()]
+
+    def keep(self, fixtures: Iterable[str], test: str) -> None:
+        """Have the containers of the labs among these fixtures stay, and tell how to get at them in the summary."""
+        for lab in [self.labs[name] for name in fixtures if name in self.labs]:
+            try:
+                if (kept := keeping.keep(lab, test, self.folder.path)) is not None:
+                    self.tally.kept.append(kept)
+            except LabError as error:
+                self.tally.trouble.append(f"{test}: its containers could not be kept: {error}")
 
     # The end ------------------------------------------------------------------------------------------------------
 
@@ -193,6 +241,8 @@ class Run:
         if self._follower is not None:
             self._follower.stop()
             self._follower = None
+        if self.settings.keep == "always":
+            self.keep(tuple(self.labs), keeping.whose("run"))
         for what in (*self.labs.values(), self._bases, self._engine):
             if what is not None:
                 self._guard(what.close)
@@ -200,15 +250,16 @@ class Run:
         if self._recorder is not None:
             self.tally.merge({"events": self._recorder.to_json()})
         self._bases = self._engine = self._recorder = None
-        if self.seat.leads:
+        if self.seat.leads and not self._over:
             self._guard(lambda: self._take_down(crashed))
-            self.folder.remove()
+            self._end_watch(crashed)
 
     def join(self) -> None:
         """A worker may use from now on what the others make for the run; until it closes, they keep it."""
         if not self.seat.leads and self._membership is None:
             self._membership = self.folder.lock(f"{_MEMBER}{self.seat.worker}")
             self._membership.acquire()
+            beside.join(self.folder.path, self.seat.worker)
 
     def _meet(self) -> None:
         """Wait until the other workers are done with what this one may have made for them.
@@ -233,10 +284,10 @@ class Run:
         if (record := self.folder.read(_ENGINE)) is None:
             return
         endpoint = _endpoint(record)
-        ours = endpoint.private and endpoint.source != "dockerlab up"
+        ours = endpoint.private and endpoint.source != "dockerlab up" and not keeping.outlives(endpoint)
         if crashed or not ours:
             # Two workers that let go of one image at the same moment may each find it in use by the other.
-            from pytest_dockerlab.plugin.leftovers import remove_leftovers
+            from pytest_dockerlab.reaping.clear import remove_leftovers
 
             with _engine(endpoint) as engine:
                 self.tally.trouble.extend(remove_leftovers(engine, self.seat.run))
@@ -263,10 +314,7 @@ def new_run(config: pytest.Config) -> Run:
 
 
 def _endpoint(record: Mapping[str, Any]) -> Endpoint:
-    from pytest_dockerlab.engine.endpoint import Endpoint, Tls
-
-    fields = record["endpoint"]
-    return Endpoint(**{**fields, "tls": Tls(**fields["tls"]) if fields["tls"] else None})
+    return beside.endpoint_of(record["endpoint"])
 
 
 def _engine(endpoint: Endpoint) -> Engine:

@@ -16,6 +16,7 @@ from pytest_dockerlab.plugin.progress import Progress
 from pytest_dockerlab.plugin.seat import Folder, Seat
 from pytest_dockerlab.plugin.session import Run
 from pytest_dockerlab.plugin.sharing import once
+from pytest_dockerlab.reaping import beside
 from pytest_dockerlab.settings import Settings
 
 
@@ -69,16 +70,18 @@ def test_the_runs_folder_is_nobody_elses(leader: Seat) -> None:
 
 
 def test_folders_of_killed_runs_go(leader: Seat) -> None:
-    """The next run removes them; that of a run whose owner lives stays."""
+    """A sweep removes them; that of a run whose owner lives stays."""
     ended = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    killed, alive, new = (Folder(name) for name in ("killed", "alive", "new"))
-    killed.claim(ended.pid)
-    alive.claim(os.getpid())
-    assert killed.path.exists()
+    killed, alive = Folder("killed"), Folder("alive")
+    scratches = killed.claim(ended.pid), alive.claim(os.getpid())
+    (scratches[0] / "file").touch()
+    assert list(beside.dead_runs()) == []
     ended.communicate()
-    new.claim(os.getpid())
-    assert not killed.path.exists()
-    assert alive.path.exists()
+    (dead,) = beside.dead_runs()
+    assert beside.remove_beside(dead) == (f"folder {scratches[0]}", f"folder {killed.path}")
+    assert [path.exists() for path in (killed.path, alive.path, *scratches)] == [False, True, False, True]
+    alive.remove()
+    assert not scratches[1].exists()
 
 
 def test_a_worker_keeps_what_it_made_until_the_others_are_done(leader: Seat) -> None:

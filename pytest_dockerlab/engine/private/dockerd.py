@@ -16,8 +16,8 @@ from pytest_dockerlab.engine.ping import ask
 from pytest_dockerlab.engine.private import network
 from pytest_dockerlab.engine.private.dns import Forwarder
 from pytest_dockerlab.engine.private.network import Network
-from pytest_dockerlab.engine.private.processes import end
 from pytest_dockerlab.engine.private.slots import Slot
+from pytest_dockerlab.engine.processes import end
 from pytest_dockerlab.errors import EngineStartFailed
 
 __all__ = ["THROWAWAY", "Dockerd", "empty", "environment", "missing", "wait_until_ready"]
