@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from pytest_dockerlab.errors import UsageError
+from pytest_dockerlab.quantity import to_seconds
 
 __all__ = ["NAMES", "Bases", "Keep", "Settings", "read_settings"]
 
@@ -23,6 +24,7 @@ NAMES: Mapping[str, str] = {
     "install": "DOCKERLAB_INSTALL",
     "dockerfiles": "DOCKERLAB_DOCKERFILES",
     "strict": "DOCKERLAB_STRICT",
+    "timeout": "DOCKERLAB_TIMEOUT",
     "keep": "DOCKERLAB_KEEP",
 }
 
@@ -40,6 +42,7 @@ class Settings:
         dockerfiles: folder whose sub-folders ``lab.build("name")`` finds.
         strict: a missing capability fails instead of skipping; on where ``CI`` is set.
         keep: whose containers stay on the engine: a failed test's, every test's, nobody's.
+        timeout: seconds of silence after which the engine is taken to hang.
         sources: setting → what set it, for messages.
     """
 
@@ -49,6 +52,7 @@ class Settings:
     install: bool = False
     dockerfiles: Path = Path("dockerfiles")
     strict: bool = False
+    timeout: float = 60.0
     keep: Keep = "never"
     sources: tuple[tuple[str, str], ...] = ()
 
@@ -109,6 +113,8 @@ def _checked(name: str, value: object, source: str) -> object:
     if name in ("install", "strict"):
         return value if isinstance(value, bool) else _flag(str(value), source)
     text = str(value).strip()
+    if name == "timeout":
+        return _seconds(text, source)
     if name == "bases" and text not in get_args(Bases):
         ways = ", ".join(get_args(Bases))
         raise UsageError(f"{source}: not a way to get base images: {text!r}", remedy=f"one of {ways}")
@@ -122,6 +128,16 @@ def _checked(name: str, value: object, source: str) -> object:
             remedy="write private, context:NAME, or an address such as unix:///var/run/docker.sock or tcp://host:2375",
         )
     return text
+
+
+def _seconds(text: str, source: str) -> float:
+    try:
+        seconds = to_seconds(text)
+    except UsageError as error:
+        raise UsageError(f"{source}: {error.what}", remedy=error.remedy) from error
+    if seconds < 1:
+        raise UsageError(f"{source}: too short for an engine to answer: {text!r}", remedy="write a second or more: 60")
+    return seconds
 
 
 def _is_engine(text: str) -> bool:

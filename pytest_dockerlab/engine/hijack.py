@@ -16,10 +16,10 @@ from pytest_dockerlab.errors import CapabilityMissing
 if TYPE_CHECKING:
     from requests import Response
 
-__all__ = ["UPGRADE", "Duplex", "Frames"]
+__all__ = ["STDERR", "STDOUT", "UPGRADE", "Duplex", "Frames"]
 
 UPGRADE = {"Connection": "Upgrade", "Upgrade": "tcp"}
-STDERR = 2
+STDOUT, STDERR = 1, 2
 _HEADER = struct.Struct(">BxxxL")
 _CHUNK = 64 * 1024
 
@@ -36,15 +36,16 @@ class Frames:
 
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
         """The frames that are complete by now, as (1 stdout | 2 stderr, content)."""
-        self._rest += data
+        rest, start = self._rest + data, 0
         frames = []
-        while len(self._rest) >= _HEADER.size:
-            stream, size = _HEADER.unpack_from(self._rest)
-            end = _HEADER.size + size
-            if len(self._rest) < end:
+        while len(rest) - start >= _HEADER.size:
+            stream, size = _HEADER.unpack_from(rest, start)
+            begin = start + _HEADER.size
+            if len(rest) - begin < size:
                 break
-            frames.append((stream, self._rest[_HEADER.size : end]))
-            self._rest = self._rest[end:]
+            frames.append((stream, rest[begin : begin + size]))
+            start = begin + size
+        self._rest = rest[start:]
         return frames
 
 

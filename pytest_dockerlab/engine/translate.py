@@ -32,6 +32,15 @@ _DISK_REMEDY = (
     "free some space where the engine keeps its data: `docker system df` shows what takes it, "
     "`docker builder prune` removes what builds left there"
 )
+# As requests, urllib3 and the kernel put it when the other side goes away in the middle of an answer.
+_HUNG_UP = (
+    "RemoteDisconnected",
+    "Connection reset",
+    "Broken pipe",
+    "IncompleteRead",
+    "Connection broken",
+    "prematurely",
+)
 _COMMAND = re.compile(r'exec: "?(?P<name>[^":]+)"?: ')
 _MOUNT = re.compile(r"bind source path does not exist: (?P<path>.*)")
 
@@ -157,9 +166,11 @@ def unreachable(error: BaseException, url: str, name: str, source: str) -> Engin
     elif "No such file" in text:
         reason, remedy = "no such socket", "start the engine, or correct the address"
     elif is_timeout(error):
-        reason, remedy = "no answer in time", "see whether the engine hangs; restart it"
+        reason, remedy = "no answer in time", "see whether it hangs (its log may say why), and restart it"
     elif "Connection refused" in text:
         reason, remedy = "connection refused", "start the engine, or correct the address"
+    elif any(word in text for word in _HUNG_UP):
+        reason, remedy = "it hung up", "see whether it was stopped or restarted (its log tells)"
     else:
         reason, remedy = text, "correct the address, or start the engine"
     return EngineUnreachable(

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
-from pytest_dockerlab.errors import EngineError, LabError, NotFound
+from pytest_dockerlab.errors import EngineError, EngineUnreachable, LabError, NotFound
 from pytest_dockerlab.reaping.owner import LABEL_OWNER, LABEL_RUN, LABEL_SCOPE, Owner, owned_by
 
 __all__ = ["LABEL_OWNER", "LABEL_RUN", "LABEL_SCOPE", "ClosingStack", "Owner", "Ownership"]
@@ -89,11 +89,14 @@ class ClosingStack:
     def close(self) -> None:
         """Call every closer, last pushed first. A thing that is gone already is fine.
 
+        An engine that does not answer is not asked for each thing anew: what a sweep would find is left to it.
+
         Raises:
-            EngineError: some could not be removed; it names each with its reason.
+            EngineError: some could not be removed; it names each with its reason. ``EngineUnreachable`` if that is why.
             BaseException: an interrupt, after everything else was closed.
         """
         failures: list[tuple[str, Exception]] = []
+        lost: EngineUnreachable | None = None
         interrupt: BaseException | None = None
         total = 0
         while True:
@@ -102,10 +105,16 @@ class ClosingStack:
                     break
                 entry = self._entries.pop(max(self._entries))
             total += 1
+            if lost is not None and entry.labelled:
+                failures.append((entry.what, lost))
+                continue
             try:
                 entry.close()
             except NotFound:
                 pass  # Somebody was faster: what was wanted is so.
+            except EngineUnreachable as error:
+                lost = error
+                failures.append((entry.what, error))
             except Exception as error:  # the others must go whatever this one's reason is
                 failures.append((entry.what, error))
             except BaseException as error:  # Ctrl-C while closing: first finish, then obey
@@ -114,8 +123,11 @@ class ClosingStack:
             raise interrupt
         if failures:
             rows = "\n".join(f"  {what}: {_first_line(error)}" for what, error in failures)
+            what = f"{len(failures)} of {total} things of this lab could not be removed:\n{rows}"
+            if lost is not None:
+                raise EngineUnreachable(what, remedy=f"{lost.remedy}; they go when it answers again") from lost
             raise EngineError(
-                f"{len(failures)} of {total} things of this lab could not be removed:\n{rows}",
+                what,
                 remedy=f"look for what is left by its label: docker ps -a --filter label={LABEL_RUN}",
             ) from failures[0][1]
 

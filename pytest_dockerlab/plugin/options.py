@@ -21,6 +21,7 @@ _HELP: dict[str, tuple[str, str]] = {
     "install": ("", "packages that a private engine or a stand-in needs may be installed"),
     "dockerfiles": ("DIR", 'folder in which lab.build("name") looks (default: dockerfiles)'),
     "keep": ("WHAT", "whose containers stay when the run ends: failed, always or never (default)"),
+    "timeout": ("SECONDS", "silence after which the engine is taken to hang: 60, 2m (default: 60)"),
     "strict": ("", "a capability that the engine lacks fails a test instead of skipping it (default where CI is set)"),
 }
 

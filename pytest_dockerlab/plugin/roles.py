@@ -85,9 +85,15 @@ class Tests:
         if report.failed and (run := known_run(item.config)) is not None:
             if run.settings.keep == "failed" and call.when != "teardown":
                 run.keep(getattr(item, "fixturenames", ()), item.nodeid)
-            evidence.attach(report, call.excinfo.value, run.evidence(getattr(item, "fixturenames", ())))
-            if evidence.is_engines_fault(call.excinfo.value):
+            names = getattr(item, "fixturenames", ())
+            fault = run.fault(call.excinfo.value, names)
+            evidence.attach(report, call.excinfo.value, fault, run.evidence(names))
+            if fault is not None:
+                evidence.mark(item, report)
                 run.tally.unjudged.append(item.nodeid)
+                if (lost := run.lost()) is not None:
+                    # Every other test would only say the same, one after another.
+                    item.session.shouldstop = str(lost)
         return report
 
     def pytest_runtest_teardown(self, item: pytest.Item) -> None:
@@ -164,6 +170,14 @@ class Leader:
             run.close(crashed=broken or bool(self._workers))
             if run.tally.trouble and session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
+        if report.failed and report.when == "call":
+            from pytest_dockerlab.plugin.evidence import is_marked
+
+            return ("error", "E", "ERROR") if is_marked(report) else None
+        return None
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if not self._engine or (run := known_run(self._config)) is None:

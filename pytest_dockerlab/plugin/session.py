@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_dockerlab import errors
-from pytest_dockerlab.errors import LabError
+from pytest_dockerlab.errors import EngineError, EngineUnreachable, LabError
 from pytest_dockerlab.plugin import keeping
 from pytest_dockerlab.plugin.current import LABS
 from pytest_dockerlab.plugin.options import settings_of
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pytest_dockerlab.engine.engine import Engine
     from pytest_dockerlab.lab import Lab
     from pytest_dockerlab.lab.events import Recorder
+    from pytest_dockerlab.plugin.presence import Presence
 
 __all__ = ["Run", "new_run"]
 
@@ -58,7 +59,9 @@ class Run:
         self._recorder: Recorder | None = None
         self._membership: FileLock | None = None
         self._follower: Follower | None = None
+        self._presence: Presence | None = None
         self._over = False
+        self._lost = False
 
     # The engine ---------------------------------------------------------------------------------------------------
 
@@ -117,7 +120,7 @@ class Run:
             self.join()
             scratch = self.folder.claim(self.seat.owner)
             if (record := self.folder.read(_ENGINE)) is not None:
-                return self._owned(_engine(_endpoint(record)), scratch)
+                return self._owned(self._opened(_endpoint(record)), scratch)
             from pytest_dockerlab.engine.discovery import obtain
             from pytest_dockerlab.reaping.sweep import sweep_at_start
 
@@ -126,7 +129,7 @@ class Run:
                 # Written before it is tried: what was started must be stopped, whether it answers or not.
                 self.folder.write(_ENGINE, {"endpoint": asdict(endpoint), "headline": ""})
                 self._watch()
-                engine = self._owned(_engine(endpoint), scratch)
+                engine = self._owned(self._opened(endpoint), scratch)
                 sweep_at_start(engine, self.progress.now)
                 from pytest_dockerlab.plugin.summary import headline
 
@@ -199,7 +202,28 @@ class Run:
             owner=Owner.of(self.seat.owner),
             on_progress=self.progress.later,
         )
+        self.presence.opened(fixture)
         return lab
+
+    @property
+    def presence(self) -> Presence:
+        """Whether the engine is still there."""
+        if self._presence is None:
+            from pytest_dockerlab.plugin.presence import Presence
+
+            self._presence = Presence(self.engine.endpoint)
+        return self._presence
+
+    def fault(self, error: BaseException, fixtures: Iterable[str]) -> BaseException | None:
+        """The engine's fault by which a test with these fixtures failed; ``None`` if it is the test's own."""
+        if isinstance(error, EngineError):
+            return error
+        names = [name for name in fixtures if name in self.labs]
+        return self.presence.judge(names) if names else None
+
+    def lost(self) -> EngineError | None:
+        """After a fault of the engine: why the run can't go on, if it can't."""
+        return self.presence.lost() if self._engine is not None else None
 
     def close_lab(self, fixture: str) -> None:
         """Remove what a fixture's lab made; a worker's ``lab_run`` stays until all workers are done.
@@ -243,16 +267,16 @@ class Run:
             self._follower = None
         if self.settings.keep == "always":
             self.keep(tuple(self.labs), keeping.whose("run"))
-        for what in (*self.labs.values(), self._bases, self._engine):
+        for what in (*self.labs.values(), self._bases, self._engine, self._presence):
             if what is not None:
                 self._guard(what.close)
         self.labs.clear()
         if self._recorder is not None:
             self.tally.merge({"events": self._recorder.to_json()})
-        self._bases = self._engine = self._recorder = None
+        self._bases = self._engine = self._recorder = self._presence = None
         if self.seat.leads and not self._over:
             self._guard(lambda: self._take_down(crashed))
-            self._end_watch(crashed)
+            self._end_watch(crashed or self._lost)
 
     def join(self) -> None:
         """A worker may use from now on what the others make for the run; until it closes, they keep it."""
@@ -278,6 +302,7 @@ class Run:
         try:
             action()
         except LabError as error:
+            self._lost = self._lost or isinstance(error, EngineUnreachable)
             self.tally.trouble.append(str(error))
 
     def _take_down(self, crashed: bool) -> None:
@@ -287,14 +312,25 @@ class Run:
         ours = endpoint.private and endpoint.source != "dockerlab up" and not keeping.outlives(endpoint)
         if crashed or not ours:
             # Two workers that let go of one image at the same moment may each find it in use by the other.
-            from pytest_dockerlab.reaping.clear import remove_leftovers
-
-            with _engine(endpoint) as engine:
-                self.tally.trouble.extend(remove_leftovers(engine, self.seat.run))
+            self._guard(lambda: self._remove_leftovers(endpoint))
         if ours:
             from pytest_dockerlab.engine import private
 
             private.stop(endpoint)
+
+    def _remove_leftovers(self, endpoint: Endpoint) -> None:
+        from pytest_dockerlab.reaping.clear import remove_leftovers
+
+        with self._opened(endpoint) as engine:
+            left = remove_leftovers(engine, self.seat.run)
+        self._lost = self._lost or bool(left)
+        self.tally.trouble.extend(left)
+
+    def _opened(self, endpoint: Endpoint) -> Engine:
+        # Imported when an address has answered: docker-py takes longer to load than a wrong address takes to be found.
+        from pytest_dockerlab.engine.engine import Engine
+
+        return Engine(endpoint, timeout=self.settings.timeout)
 
 
 def new_run(config: pytest.Config) -> Run:
@@ -315,10 +351,3 @@ def new_run(config: pytest.Config) -> Run:
 
 def _endpoint(record: Mapping[str, Any]) -> Endpoint:
     return beside.endpoint_of(record["endpoint"])
-
-
-def _engine(endpoint: Endpoint) -> Engine:
-    # Imported when an address has answered: docker-py takes longer to load than a wrong address takes to be found.
-    from pytest_dockerlab.engine.engine import Engine
-
-    return Engine(endpoint)
