@@ -31,7 +31,7 @@ class Settings:
 
     Attributes:
         engine: ``""`` (find one), ``"private"``, or an address (``unix://``, ``tcp://``, ``ssh://``)
-            or ``context:NAME``.
+            or ``context:NAME``; several, for workers to spread over, with commas between them.
         mirror: registry host that serves Docker Hub's images, ``""`` for none.
         bases: ``auto`` pulls and falls back to stand-ins; ``pull`` and ``stand-in`` insist.
         install: packages that are missing may be installed.
@@ -47,6 +47,11 @@ class Settings:
     dockerfiles: Path = Path("dockerfiles")
     strict: bool = False
     sources: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """Each engine that was named; ``("",)`` where none was."""
+        return tuple(name.strip() for name in self.engine.split(","))
 
     def source(self, name: str) -> str:
         """What set ``name``: ``--dockerlab-engine``, ``DOCKERLAB_ENGINE``, ``ini dockerlab_engine`` or ``default``."""
@@ -108,11 +113,13 @@ def _checked(name: str, value: object, source: str) -> object:
     if name == "bases" and text not in get_args(Bases):
         ways = ", ".join(get_args(Bases))
         raise UsageError(f"{source}: not a way to get base images: {text!r}", remedy=f"one of {ways}")
-    if name == "engine" and text and not _is_engine(text):
-        raise UsageError(
-            f"{source}: not an engine: {text!r}",
-            remedy="write private, context:NAME, or an address such as unix:///var/run/docker.sock or tcp://host:2375",
-        )
+    for engine in text.split(",") if name == "engine" and text else ():
+        if not _is_engine(engine.strip()):
+            raise UsageError(
+                f"{source}: not an engine: {engine.strip()!r}" + (f" (in {text!r})" if "," in text else ""),
+                remedy="write private, context:NAME, or an address such as unix:///var/run/docker.sock or "
+                "tcp://host:2375; several with commas between them",
+            )
     return text
 
 

@@ -19,6 +19,7 @@ from pytest_dockerlab.lab.sources import Source
 from pytest_dockerlab.platforms import Platform
 
 if TYPE_CHECKING:
+    from pytest_dockerlab.engine.content import Turn
     from pytest_dockerlab.engine.engine import Engine
     from pytest_dockerlab.lab.events import Recorder
 
@@ -54,6 +55,7 @@ class Builder:
     recorder: Recorder
     scope: str
     on_progress: Callable[[str], None] | None
+    turn: Turn | None = None
 
     def build(self, source: Source, spec: BuildSpec, *, base: str = "", tag: str = "") -> Build:
         """Bring the bases, build, and look at the result.
@@ -72,7 +74,7 @@ class Builder:
             file, provided, replaced = self._bring(spec, base)
             spec = replace(spec, replace_bases=replaced)
             try:
-                trace = self.engine.build(spec, self.on_progress)
+                trace = self.engine.build(spec, self.on_progress, self.turn)
             except BuildFailed as error:
                 seconds = getattr(error.trace, "seconds", 0.0)
                 self._record(source.name, seconds, getattr(error.trace, "work", ()), ok=False)

@@ -11,11 +11,13 @@ from pathlib import Path
 
 from pytest_dockerlab.errors import EngineError, FormatError, LabError, NotFound
 
-__all__ = ["LABEL_OWNER", "LABEL_RUN", "LABEL_SCOPE", "ClosingStack", "Owner", "Ownership"]
+__all__ = ["LABEL_OWNER", "LABEL_RUN", "LABEL_SCOPE", "LABEL_SHARED", "ClosingStack", "Owner", "Ownership"]
 
 LABEL_RUN = "org.dockerlab.run"
 LABEL_OWNER = "org.dockerlab.owner"
 LABEL_SCOPE = "org.dockerlab.scope"
+# On a container that the processes of a run share: which one.
+LABEL_SHARED = "org.dockerlab.shared"
 
 
 @dataclass(frozen=True, slots=True)
