@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -460,10 +459,3 @@ def test_a_failure_shows_the_shared_containers_log(pytester: pytest.Pytester, en
     result.stdout.fnmatch_lines(
         ["*dockerlab: container * of alpine*", "running; last lines of its log:", "  I am the one"] * 2
     )
-
-
-def test_the_folder_of_the_run_is_gone(pytester: pytest.Pytester, engine: Lab, runtime: Path) -> None:
-    """Locks and records go with the run."""
-    pytester.makepyfile("def test_it(lab_run): lab_run.run('alpine', ['true'], check=True)")
-    pytester.runpytest_subprocess("-n2", timeout=300).assert_outcomes(passed=1)
-    assert list((runtime / "runs").iterdir()) == []

@@ -56,6 +56,14 @@ def test_a_run_that_made_nothing_names_its_engine() -> None:
     assert [line.split()[0] for line in summary(["Docker"], Tally())] == ["engine", "more"]
 
 
+def test_several_engines_are_each_named() -> None:
+    """One below the other."""
+    assert summary(["engine 1 of 2: A", "engine 2 of 2: B"], Tally())[:2] == [
+        "engines     engine 1 of 2: A",
+        "            engine 2 of 2: B",
+    ]
+
+
 def test_what_went_wrong_is_not_left_out() -> None:
     """Tests that the engine kept from being carried out, and what could not be removed."""
     made = Tally()
