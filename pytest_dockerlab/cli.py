@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -144,14 +145,26 @@ def _tell(line: str) -> None:
 def _ping(parsed: argparse.Namespace, settings: Settings) -> int:
     from pytest_dockerlab.engine.discovery import named_engine
 
-    named = named_engine(settings)
-    print(f"{named.url} answers (named by {named.source})" if named else "no engine is named")
+    for engine in settings.engines:
+        named = named_engine(replace(settings, engine=engine))
+        print(f"{named.url} answers (named by {named.source})" if named else "no engine is named")
     return 0
+
+
+def _first(settings: Settings) -> Settings:
+    """One engine at a time is looked at closely."""
+    if len(settings.engines) == 1:
+        return settings
+    _tell(
+        f"{settings.source('engine')} names {len(settings.engines)} engines: this is the first (--engine for another)"
+    )
+    return replace(settings, engine=settings.engines[0])
 
 
 def _doctor(parsed: argparse.Namespace, settings: Settings) -> int:
     from pytest_dockerlab.engine.doctor import examine
 
+    settings = _first(settings)
     found = examine(settings)
     if parsed.json:
         print(json.dumps({**found.as_json(), "bases": _base_rows(settings, found.discovery.chosen)}, indent=2))
@@ -211,6 +224,7 @@ def _sweep(parsed: argparse.Namespace, settings: Settings) -> int:
 def _bases(parsed: argparse.Namespace, settings: Settings) -> int:
     from pytest_dockerlab.engine.discovery import discover
 
+    settings = _first(settings)
     rows = _base_rows(settings, discover(settings).chosen)
     if parsed.json:
         print(json.dumps(rows, indent=2))

@@ -35,7 +35,7 @@ class Settings:
 
     Attributes:
         engine: ``""`` (find one), ``"private"``, or an address (``unix://``, ``tcp://``, ``ssh://``)
-            or ``context:NAME``.
+            or ``context:NAME``; several, for workers to spread over, with commas between them.
         mirror: registry host that serves Docker Hub's images, ``""`` for none.
         bases: ``auto`` pulls and falls back to stand-ins; ``pull`` and ``stand-in`` insist.
         install: packages that are missing may be installed.
@@ -55,6 +55,11 @@ class Settings:
     timeout: float = 60.0
     keep: Keep = "never"
     sources: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """Each engine that was named; ``("",)`` where none was."""
+        return tuple(name.strip() for name in self.engine.split(","))
 
     def source(self, name: str) -> str:
         """What set ``name``: ``--dockerlab-engine``, ``DOCKERLAB_ENGINE``, ``ini dockerlab_engine`` or ``default``."""
@@ -122,11 +127,13 @@ def _checked(name: str, value: object, source: str) -> object:
         raise UsageError(
             f"{source}: not a choice of what to keep: {text!r}", remedy=f"one of {', '.join(get_args(Keep))}"
         )
-    if name == "engine" and text and not _is_engine(text):
-        raise UsageError(
-            f"{source}: not an engine: {text!r}",
-            remedy="write private, context:NAME, or an address such as unix:///var/run/docker.sock or tcp://host:2375",
-        )
+    for engine in text.split(",") if name == "engine" and text else ():
+        if not _is_engine(engine.strip()):
+            raise UsageError(
+                f"{source}: not an engine: {engine.strip()!r}" + (f" (in {text!r})" if "," in text else ""),
+                remedy="write private, context:NAME, or an address such as unix:///var/run/docker.sock or "
+                "tcp://host:2375; several with commas between them",
+            )
     return text
 
 

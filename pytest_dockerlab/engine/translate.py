@@ -61,7 +61,8 @@ def error_of(status: int, message: str, about: str = "") -> LabError:
             f"{about}: bind mount of a folder that is not there: {match['path']}",
             remedy="make it before the container (an engine elsewhere needs it there, not here)",
         )
-    if status == 404:
+    # Docker takes two names off one image at once, and then removes it twice: the second time it says so with a 500.
+    if status == 404 or "unrecognized image id" in message.lower():
         return NotFound(what, remedy=_missing_remedy(message))
     if status == 409:
         return Conflict(what, remedy=_conflict_remedy(message))

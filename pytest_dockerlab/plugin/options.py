@@ -15,7 +15,7 @@ __all__ = ["given", "pytest_addoption", "settings_of"]
 # Setting → (what stands for its value, what it does). A flag has no value.
 _PREFIX = "DOCKERLAB_"
 _HELP: dict[str, tuple[str, str]] = {
-    "engine": ("ENGINE", "engine to use: private, context:NAME, unix://…, tcp://… or ssh://… (default: find one)"),
+    "engine": ("ENGINE", "private, context:NAME, unix://…, tcp://… or ssh://…; several: A,B (default: find one)"),
     "mirror": ("HOST", "registry that serves Docker Hub's images"),
     "bases": ("WAY", "how base images come: auto (pull, else make stand-ins), pull, stand-in"),
     "install": ("", "packages that a private engine or a stand-in needs may be installed"),

@@ -131,7 +131,7 @@ class Leader:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._engine = ""
+        self._engines: list[str] = []
         self._workers: set[str] = set()
 
     @pytest.hookimpl(trylast=True)
@@ -159,13 +159,20 @@ class Leader:
             run_of(self._config).tally.merge(told)
 
     def _show_engine(self) -> None:
-        if not self._engine and (run := known_run(self._config)) is not None and run.headline:
-            self._engine = run.headline
-            run.progress.now(self._engine)
+        if (run := known_run(self._config)) is None:
+            return
+        for headline in run.headlines:
+            if headline not in self._engines:
+                if not self._engines and (idle := run.idle_engines(len(self._workers))):
+                    run.progress.now(idle)
+                self._engines.append(headline)
+                run.progress.now(headline)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if (run := known_run(self._config)) is not None:
+            # A test that asks for a lab only while it runs has its engine found late.
+            self._engines = run.headlines or self._engines
             broken = session.exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
             run.close(crashed=broken or bool(self._workers))
             if run.tally.trouble and session.exitstatus == pytest.ExitCode.OK:
@@ -180,12 +187,12 @@ class Leader:
         return None
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if not self._engine or (run := known_run(self._config)) is None:
+        if not self._engines or (run := known_run(self._config)) is None:
             return
         verbosity = self._config.get_verbosity()
         if verbosity >= 0 or run.tally.trouble or run.tally.kept:
             from pytest_dockerlab.plugin.summary import summary
 
             terminalreporter.write_sep("=", "dockerlab")
-            for line in summary(self._engine, run.tally, verbose=verbosity > 0):
+            for line in summary(sorted(self._engines), run.tally, verbose=verbosity > 0):
                 terminalreporter.write_line(line)

@@ -38,7 +38,7 @@ __all__ = [
     "spare",
 ]
 
-_OWNER, _MEMBER, _KEPT, _ENGINE = "owner.json", "member-", "kept-", "engine.json"
+_OWNER, _MEMBER, _KEPT, _ENGINE = "owner.json", "member-", "kept-", "engine-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class RunRecord:
         owner: the process whose end is the run's end.
         scratch: for what its processes need for a while.
         members: pid → start time of the other processes that run its tests.
-        endpoint: of its engine, as it was written there; empty while there is none.
+        endpoints: of its engines, as they were written there.
         kept: folders below the scratch folder that are kept on request.
     """
 
@@ -58,7 +58,7 @@ class RunRecord:
     owner: Owner
     scratch: Path
     members: Mapping[int, int]
-    endpoint: Mapping[str, Any]
+    endpoints: tuple[Mapping[str, Any], ...]
     kept: frozenset[Path]
 
     @property
@@ -75,11 +75,8 @@ class RunRecord:
             return None
         members = {int(said["pid"]): int(said["start"]) for said in _read_all(folder, _MEMBER)}
         kept = frozenset(Path(path) for said in _read_all(folder, _KEPT) for path in said["folders"])
-        try:
-            endpoint = json.loads((folder / _ENGINE).read_text("utf-8"))["endpoint"]
-        except (OSError, ValueError, KeyError):
-            endpoint = {}
-        return cls(folder=folder, owner=owner, scratch=scratch, members=members, endpoint=endpoint, kept=kept)
+        endpoints = tuple(said["endpoint"] for said in _read_all(folder, _ENGINE))
+        return cls(folder=folder, owner=owner, scratch=scratch, members=members, endpoints=endpoints, kept=kept)
 
 
 def _read_all(folder: Path, prefix: str) -> Iterator[Mapping[str, Any]]:
