@@ -46,7 +46,8 @@ def shown(
         kept = _ends(text, max_bytes, keep).decode("utf-8", "backslashreplace")
     else:
         kept = _ends(text, max_bytes, keep)
-    rows = _escape(kept.replace("\r\n", "\n").replace("\r", "\n")).rstrip("\n").split("\n")
+    kept = _commands(_escape(kept.replace("\r\n", "\n").replace("\r", "\n")))
+    rows = kept.rstrip("\n").split("\n")
     if cut or len(rows) > max_lines:
         cut, rows = True, rows[-(max_lines - 1) :] if keep == "end" else rows[: max_lines - 1]
     rows = [_short(row) for row in rows]
@@ -57,9 +58,10 @@ def shown(
             break
         rows = rows[1:] if keep == "end" else rows[:-1]
     if not cut:
-        return _commands("\n".join(rows))
+        return "\n".join(rows)
     note = f"… (cut: {size:,} characters in all)" if keep == "start" else f"… (the end of {size:,} characters)"
-    return _commands("\n".join([note, *rows] if keep == "end" else [*rows, note]))
+    # A cut may have bared a command at a line's start.
+    return _commands("\n".join([note, *rows] if keep == "end" else [*rows, note])).rstrip("\n")
 
 
 def shown_finding(finding: Finding, *, max_bytes: int = 1_000, max_lines: int = 20) -> Finding:

@@ -97,7 +97,7 @@ def _row(check: CheckScore, graded: Graded, view: View) -> Row:
     return Row(
         id=check.id,
         exercise=check.exercise,
-        title=_line(pick(check.title, view.lang) or check.id),
+        title=_line(pick(check.title, view.lang)) or check.id,
         outcome=check.outcome,
         points=check.points,
         max_points=ZERO if check.bonus else check.max_points,
