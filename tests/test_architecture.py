@@ -32,6 +32,8 @@ TIERS: tuple[tuple[str, int], ...] = (
     ("pytest_dockerlab.stubs", 2),
     ("pytest_dockerlab.engine", 2),
     ("pytest_dockerlab.reaping", 2),
+    ("pytest_dockerlab.reports", 1),
+    ("pytest_dockerlab.exercises", 1),
     ("pytest_dockerlab.checks", 1),
     ("pytest_dockerlab.run", 1),
     ("pytest_dockerlab.build", 1),
