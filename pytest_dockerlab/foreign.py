@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from pytest_dockerlab.errors import FormatError
 
-__all__ = ["flag", "mapping", "read_json", "rows", "shown", "text", "texts", "whole"]
+__all__ = ["flag", "mapping", "read_json", "rows", "said", "shown", "text", "texts", "whole"]
 
 _DEEPEST = 200
 _WHOLE_MOST = 2**63 - 1  # what Go, which writes all of these, can hold
@@ -59,6 +59,13 @@ def shown(value: object) -> str:
     except Exception:  # an integer of thousands of digits has no text; what a stranger's __repr__ does, nobody knows
         return f"<{type(value).__name__}>"
     return found if len(found) <= _SHOWN else f"{found[:_SHOWN]}…"
+
+
+def said(value: object) -> str:
+    """What an engine said, as text that can be printed, whatever it is; ``""`` if absent."""
+    if isinstance(value, str):
+        return text(value, "")
+    return "" if value is None else shown(value)
 
 
 def _refuse(value: object, about: str, wanted: str) -> FormatError:

@@ -79,7 +79,9 @@ class Reference:
         for component in path.split("/"):
             if not _COMPONENT.fullmatch(component):
                 upper = component != component.lower()
-                raise refuse(f"{shown(component)} " + ("must be lower case" if upper else "has characters no name can have"))
+                raise refuse(
+                    f"{shown(component)} " + ("must be lower case" if upper else "has characters no name can have")
+                )
         if _HEX64.fullmatch(text):
             raise refuse("64 hex digits are an image id, not a name")
         if host == "index.docker.io":

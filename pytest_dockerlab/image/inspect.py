@@ -137,7 +137,9 @@ def _platform(system: object, architecture: object, variant: object) -> Platform
     try:
         return Platform.parse("/".join(part for part in parts if part))
     except UsageError as error:
-        raise FormatError(f"an image's platform is {error.what}", remedy="build it for a platform that exists") from None
+        raise FormatError(
+            f"an image's platform is {error.what}", remedy="build it for a platform that exists"
+        ) from None
 
 
 def _familiar(name: str) -> str:

@@ -184,9 +184,7 @@ def _number(field: bytes, name: str, most: int, archive: str) -> int:
     return value
 
 
-def _decimal(
-    pax: Mapping[str, str], key: str, most: int, archive: str, field: bytes | None, default: int = 0
-) -> int:
+def _decimal(pax: Mapping[str, str], key: str, most: int, archive: str, field: bytes | None, default: int = 0) -> int:
     """A pax header's number; where it has none, that of the header's field."""
     written = pax.get(key, "")
     if not written:

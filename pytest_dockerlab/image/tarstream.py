@@ -55,7 +55,7 @@ class Blocks:
             chunk = next(self._chunks, None)
             if chunk is None:
                 self._ended = True
-            elif 0 <= size and missing < len(chunk):
+            elif size >= 0 and missing < len(chunk):
                 parts.append(chunk[:missing])
                 self._buffer, self._at = chunk, missing
                 break
