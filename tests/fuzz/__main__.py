@@ -108,7 +108,8 @@ def _apart(name: str, seconds: int, seed: int) -> bool:
         flush=True,
     )
     if done.returncode:
-        print("\n".join(done.stderr.splitlines()[-60:]), file=sys.stderr)
+        # atheris prints the exception on one stream, libFuzzer what it was doing on the other.
+        print("\n".join([*done.stdout.splitlines()[-60:], *done.stderr.splitlines()[-12:]]), file=sys.stderr)
     return done.returncode == 0
 
 

@@ -69,7 +69,7 @@ def check_trace(trace: BuildTrace) -> None:
 def text_streams(data: bytes) -> None:
     """Classic and Podman: each line is a message; one that is JSON is taken as the whole message."""
     for reader in (ClassicReader(DOCKERFILE, clock=lambda: 0.0), PodmanReader(DOCKERFILE, clock=lambda: 0.0)):
-        for line in data.decode(errors="surrogatepass" if data[:1] == b"S" else "replace").splitlines(keepends=True):
+        for line in data.decode(errors="replace").splitlines(keepends=True):
             message: object = {"stream": line}
             if line.startswith("{"):
                 with contextlib.suppress(ValueError):
