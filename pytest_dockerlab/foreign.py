@@ -16,7 +16,7 @@ __all__ = ["flag", "mapping", "read_json", "rows", "said", "shown", "text", "tex
 
 _DEEPEST = 200
 _WHOLE_MOST = 2**63 - 1  # what Go, which writes all of these, can hold
-_SHOWN = 120
+_SHOWN = 240
 _OPENING = re.compile(r"[\[{]")
 _REMEDY = "see which program wrote it, and whether it is complete"
 

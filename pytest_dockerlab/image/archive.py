@@ -44,16 +44,19 @@ def _index(items: Iterator[Item], archive: str) -> _Index:
     layers: dict[str, LayerFiles] = {}
     aliases: dict[str, str] = {}
     for item in items:
-        if item.name in documents or item.name in aliases or item.name in layers:
-            raise FormatError(
-                f"{archive}: {item.name} is in it twice", remedy="which of them counts can't be told: save it again"
-            )
+        before = documents.get(item.name) or aliases.get(item.name) or layers.get(item.name)
+        now: bytes | str | LayerFiles
         if isinstance(item, Document):
-            documents[item.name] = item.data
+            now = documents[item.name] = item.data
         elif isinstance(item, Alias):
-            aliases[item.name] = item.target
+            now = aliases[item.name] = item.target
         else:
-            layers[item.name] = scan(item.chunks, f"{archive}: {item.name}")
+            now = layers[item.name] = scan(item.chunks, f"{archive}: {item.name}")
+        if before is not None and before != now:
+            raise FormatError(
+                f"{archive}: {item.name} is in it twice, and not the same",
+                remedy="which of them counts can't be told: save it again",
+            )
     index = _Index(described(documents, archive), layers, aliases)
     for image in index.images:
         _verify(image, index, archive)
@@ -176,8 +179,10 @@ class ArchiveFiles:
                     yield number, entry, sample
 
     def _layers(self, names: set[str]) -> Iterator[Layer]:
+        left = set(names)
         for item in self._items():
-            if isinstance(item, Layer) and item.name in names:
+            if isinstance(item, Layer) and item.name in left:
+                left.remove(item.name)  # one that comes again is the same
                 yield item
 
     @property

@@ -23,6 +23,7 @@ BLOCK = 512
 _MOST_EXTENDED = 1024**2
 _MOST_SIZE = 2**63 - 1
 _MOST_ID = 2**32 - 1
+_LONGEST_LINK = 4096  # Linux' PATH_MAX
 _ZEROS = bytes(BLOCK)
 _LONG_NAME, _LONG_LINK, _PAX, _GLOBAL, _SPARSE = b"L", b"K", (b"x", b"X"), b"g", b"S"
 _NO_CONTENT = (
@@ -101,6 +102,8 @@ def _header(
         name = prefix + b"/" + name
     info = tarfile.TarInfo(pax.get("path") or _text(name if long_name is None else long_name))
     info.linkname = pax.get("linkpath") or _text(_field(block, 157, 257) if long_link is None else long_link)
+    if len(info.linkname) > _LONGEST_LINK:
+        raise _damaged(archive, f"a link to {len(info.linkname)} characters: {info.linkname[:80]!r}…")
     info.mode = _number(block[100:108], "mode", _MOST_SIZE, archive)
     info.uid = _decimal(pax, "uid", _MOST_ID, archive, block[108:116])
     info.gid = _decimal(pax, "gid", _MOST_ID, archive, block[116:124])
