@@ -214,7 +214,7 @@ def test_every_form_of_an_image_is_the_same_image(layers: list[list[MadeFile]]) 
 
 @given(FILES, st.integers(0, 6), st.integers(0, 5))
 def test_the_layer_checks_agree_with_counting(layers: list[list[MadeFile]], claimed: int, base: int) -> None:
-    """A number of layers holds exactly if it is the number; an image is built on each of its beginnings and no other."""
+    """A number of layers holds if it is the number; an image is built on each of its beginnings and on no other."""
     steps = tuple(MadeStep(files=tuple(sane(each, [])[0])) for each in layers)
     with tempfile.TemporaryDirectory() as folder:
         whole = _image(MadeImage(steps=steps), folder)

@@ -17,7 +17,7 @@ from pytest_dockerlab.platforms import Platform
 from pytest_dockerlab.quantity import to_bytes, to_nano_cpus, to_seconds
 from pytest_dockerlab.reference import Reference
 from pytest_dockerlab.run.cgroups import FILES, cgroup_paths, limits_from, usage_from
-from pytest_dockerlab.run.parse import parse_run
+from pytest_dockerlab.run.parse import RunSettings, parse_run
 from pytest_dockerlab.run.ports import parse_ports
 from pytest_dockerlab.settings import NAMES, read_settings
 
@@ -142,10 +142,7 @@ ANYTHING = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=4), inner, max_size=3)),
     max_leaves=6,
 )
-SETTINGS = st.sampled_from(
-    "entrypoint env user workdir volumes tmpfs ports cpus memory memory_swap pids network aliases hostname extra_hosts "
-    "read_only cap_add privileged platform labels healthcheck restart shm_size rm nonsense".split()
-)
+SETTINGS = st.sampled_from(sorted([*RunSettings.__annotations__, "nonsense"]))
 
 
 @given(SETTINGS, ANYTHING, ANYTHING)
