@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from pytest_dockerlab.build.dockerfile import Dockerfile, Stage, parse
 from pytest_dockerlab.build.lexer import Instruction
-from pytest_dockerlab.build.stage import find_stage
+from pytest_dockerlab.build.stage import StageNames
 from pytest_dockerlab.exercises.policy import Policy
 from pytest_dockerlab.exercises.refusal import Refusal, refuse
 
@@ -109,7 +109,7 @@ def _base(stage: Stage, policy: Policy, path: str, known: str) -> Iterator[Refus
 def _source(
     name: str, stage: Stage, dockerfile: Dockerfile, policy: Policy, where: str, known: str
 ) -> Iterator[Refusal]:
-    if find_stage(dockerfile.stages, name, stage.index) is None and not policy.allows_image(name):
+    if StageNames(dockerfile.stages).find(name, stage.index) is None and not policy.allows_image(name):
         yield refuse("copy_from", where, name, known=known)
 
 
