@@ -1,4 +1,4 @@
-"""The ``dockerlab`` program: doctor, ping, up, down, sweep, bases."""
+"""The ``dockerlab`` program: doctor, ping, up, down, sweep, bases, report."""
 
 from __future__ import annotations
 
@@ -129,6 +129,16 @@ def _parser() -> argparse.ArgumentParser:
     bases.add_argument("--json", action="store_true", help="for programs")
     _engine_option(bases)
     bases.set_defaults(run=_bases)
+
+    report = commands.add_parser(
+        "report",
+        help="the results of several jobs in one table",
+        description="Read the JUnit XML that the jobs of a matrix wrote (pytest --junitxml), and print one table: "
+        "row × platform × engine. Ends with 1 where a row failed, or is missing in one of the places.",
+    )
+    report.add_argument("--combine", nargs="+", metavar="FILE", type=Path, required=True, help="what --junitxml wrote")
+    report.add_argument("--json", action="store_true", help="for programs")
+    report.set_defaults(run=_report)
     return parser
 
 
@@ -219,6 +229,28 @@ def _sweep(parsed: argparse.Namespace, settings: Settings) -> int:
     from pytest_dockerlab.reaping.command import run_sweep
 
     return run_sweep(settings, dry_run=parsed.dry_run, with_kept=parsed.kept, host=parsed.host)
+
+
+def _report(parsed: argparse.Namespace, settings: Settings) -> int:
+    from pytest_dockerlab.reports import combine
+
+    results: list[combine.Result] = []
+    for path in parsed.combine:
+        try:
+            text = path.read_bytes()
+        except OSError as error:
+            raise UsageError(
+                f"{path}: {error.strerror}", remedy="name files that pytest --junitxml=FILE wrote"
+            ) from None
+        results.extend(combine.read_junit(text, str(path)))
+    if not results:
+        raise UsageError(
+            f"no test with a row in {', '.join(map(str, parsed.combine))}",
+            remedy='give tests @pytest.mark.row("…"), and run them with --junitxml',
+        )
+    table = combine.combine(results)
+    print(combine.render_json(table) if parsed.json else combine.render_markdown(table), end="")
+    return 0 if table.ok else 1
 
 
 def _bases(parsed: argparse.Namespace, settings: Settings) -> int:

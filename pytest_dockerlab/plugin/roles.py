@@ -61,6 +61,10 @@ class Tests:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        if (run := known_run(item.config)) is not None and item.get_closest_marker("row") is not None:
+            from pytest_dockerlab.plugin import marks
+
+            marks.record_place(item, *run.place)
         if item.get_closest_marker("requires") is None:
             return
         from pytest_dockerlab.plugin import marks

@@ -104,6 +104,17 @@ class Run:
             self._engine = self._connect()
         return self._engine
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """Where this process's tests run, in short: engine and platform.
+
+        Raises:
+            EngineError: there is no engine.
+        """
+        info = self.engine.info
+        store = " (containerd store)" if info.containerd_store else ""
+        return f"{info.product} {info.version.partition('+')[0]}{store}", str(info.platform)
+
     def find_engine(self) -> None:
         """Have the engine found before the first test needs it.
 
