@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Presence"]
 
-# Seconds: a restart takes about that long, and a run that waits for its engine should not look as if it hung.
+# Seconds: a restart takes no longer as a rule, and a run that waits for its engine should not look as if it hung.
 _COMES_BACK = 10.0
 _ANSWER = 5.0
 _PAUSE = 0.2
@@ -25,12 +25,12 @@ _PAUSE = 0.2
 class Presence:
     """Watches one engine for one process of a run."""
 
-    def __init__(self, endpoint: Endpoint, *, patience: float = _COMES_BACK) -> None:
+    def __init__(self, endpoint: Endpoint, timeout: float) -> None:
         """Args:
-        patience: seconds in which an engine may come back before the run ends.
+        timeout: seconds of silence after which the engine is taken to hang.
         """
         self._endpoint = endpoint
-        self._patience = patience
+        self._patience = min(_COMES_BACK, timeout / 6)
         self._line: Lifeline | None = None
         self._restarts = 0
         self._opened: dict[str, int] = {}

@@ -251,7 +251,7 @@ class Run:
         if self._presence is None:
             from pytest_dockerlab.plugin.presence import Presence
 
-            self._presence = Presence(self.engine.endpoint)
+            self._presence = Presence(self.engine.endpoint, self.settings.timeout)
         return self._presence
 
     def fault(self, error: BaseException, fixtures: Iterable[str]) -> BaseException | None:
