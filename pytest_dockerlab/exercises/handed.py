@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_dockerlab.exercises.asked import AskedBuild
@@ -37,7 +37,7 @@ class Handed:
     exercise: str
     folder: Path
     dockerfiles: Dockerfiles = ()
-    commands: Judged = Judged()
+    commands: Judged = field(default_factory=Judged)
     refusals: tuple[Refusal, ...] = ()
 
     @property
@@ -50,7 +50,7 @@ def read_handed(copied: Path, exercise: str, policy: Policy, *, shell: Shell | N
     """Read and judge one exercise.
 
     Args:
-        copied: the copy of the submission (``submission.copy``'s target).
+        copied: the copy of the submission (``submission.copy``'s target), an absolute path.
         policy: with the exercise's bases.
         shell: what ``$(id -u)`` and variables stand for; its folders are set to the copy's.
     """
@@ -72,25 +72,24 @@ def read_handed(copied: Path, exercise: str, policy: Policy, *, shell: Shell | N
             commands = judge_commands(read, policy, own, root=str(copied), images=[exercise], read=text_of)
         else:
             refusals.append(text)
-    # Path → the build arguments that it is built with.
-    wanted: dict[str, dict[str, str]] = {}
-    for build in commands.builds:
-        path = normal(str(build.spec.dockerfile_path), str(folder))
-        wanted.setdefault(path, {}).update(build.spec.args)
-    wanted.setdefault(f"{folder}/Dockerfile", {})
-    dockerfiles: list[tuple[str, str]] = []
-    for path, args in wanted.items():
-        name = path.removeprefix(f"{copied}/").removeprefix(f"{exercise}/")
+    own_one = f"{folder}/Dockerfile"
+    # Each with the arguments of each build, as its ARGs may decide over a FROM.
+    wanted = [(normal(str(build.spec.dockerfile_path), "/"), dict(build.spec.args)) for build in commands.builds]
+    if all(path != own_one for path, _ in wanted) and (not wanted or (folder / "Dockerfile").exists()):
+        wanted.append((own_one, {}))
+    dockerfiles: dict[str, str] = {}
+    for path, args in wanted:
+        name = path.removeprefix(f"{folder}/")
         text = read_text(copied, path.removeprefix(f"{copied}/"))
         if isinstance(text, str):
-            dockerfiles.append((name, text))
+            dockerfiles[name] = text
             refusals.extend(judge_dockerfile(text, policy, path=name, args=args))
-        elif text.code != "missing" or args or len(wanted) == 1 or path != f"{folder}/Dockerfile":
+        else:
             refusals.append(text)
     return Handed(
         exercise=exercise,
         folder=folder,
-        dockerfiles=tuple(dockerfiles),
+        dockerfiles=tuple(dockerfiles.items()),
         commands=commands,
-        refusals=tuple(refusals),
+        refusals=tuple(dict.fromkeys(refusals)),
     )
