@@ -67,13 +67,14 @@ def run_order(checks: Iterable[Check]) -> tuple[Check, ...]:
     done: dict[str, Check] = {}
     for first in known.values():
         # No recursion: a chain of needs may be longer than Python's stack.
-        path = [first]
+        path, on_path = [first], {first.id}
         while path:
             check = path[-1]
             waiting = next((known[need] for need in check.needs if need in known and need not in done), None)
             if check.id in done or waiting is None:
                 done[check.id] = path.pop()
-            elif waiting in path:
+                on_path.discard(check.id)
+            elif waiting.id in on_path:
                 circle = [*path[path.index(waiting) :], waiting]
                 raise UsageError(
                     f"{_test(waiting)}: checks need each other in a circle: {' → '.join(each.id for each in circle)}",
@@ -81,6 +82,7 @@ def run_order(checks: Iterable[Check]) -> tuple[Check, ...]:
                 )
             else:
                 path.append(waiting)
+                on_path.add(waiting.id)
     return tuple(done.values())
 
 

@@ -123,10 +123,10 @@ def _copy(
         return  # it takes files of the context or of an image, and nothing else
     # Both forms, words and JSON; a builder takes quotes and escapes off before it looks.
     words = [word.translate(_QUOTES) for word in re.split(r"[\s,\[\]]+", each.arguments)]
-    *sources, _ = [word for word in words if word] or [""]
-    for word in sources:
-        # A variable may hold an address, or a part of one.
-        remote = "$" in word or _REMOTE.search(word)
+    words = [word for word in words if word]
+    for index, word in enumerate(words):
+        # A variable may hold an address, or a part of one; the last word is where it goes.
+        remote = _REMOTE.search(word) or ("$" in word and index < len(words) - 1)
         if remote and not word.startswith(policy.downloads or ("\0",)):
             yield refuse("add_remote", where, word)
 
@@ -155,7 +155,8 @@ def _mount(
     kind = options.get("type", "bind")
     if '"' in value or "$" in kind:
         yield refuse("mount_unknown", where, value)
-    elif kind == "cache":
+        return
+    if kind == "cache":
         yield refuse("mount_cache", where, value)
     elif kind in ("secret", "ssh"):
         yield refuse("mount_secret", where, value)

@@ -30,9 +30,9 @@ class Refusal:
     code: str
     where: str = ""
     value: str = ""
-    what: Text = field(default_factory=dict)
-    why: Text = field(default_factory=dict)
-    hint: Text = field(default_factory=dict)
+    what: Text = field(default_factory=dict, hash=False)
+    why: Text = field(default_factory=dict, hash=False)
+    hint: Text = field(default_factory=dict, hash=False)
 
     def finding(self, lang: Language = "en") -> Finding:
         """The same in one language, as checks and reports have it."""

@@ -111,8 +111,8 @@ def _logical(text: str) -> list[tuple[int, str]]:
             continue
         found.append((first, "".join([*parts, row])))
         parts = []
-    if parts:
-        found.append((first, "".join(parts)))
+    if parts:  # a backslash that nothing follows is one
+        found.append((first, "".join(parts) + "\\"))
     return found
 
 
@@ -148,7 +148,7 @@ class _Reader:
             if char in " \t|&;()<>":
                 break
             if char == "\\":
-                word += self.text[self.at + 1 : self.at + 2]
+                word += self.text[self.at + 1 : self.at + 2] or char
                 self.at += 2
             elif char == "'":
                 word += self._single()
@@ -250,7 +250,7 @@ class _Reader:
             self.at += name.end()
             return self._variable(name[0])
         # $'…' and $"…" are a shell's own quotes, $? and $1 its parameters; a lone $ is a dollar.
-        if rest[1:2] and (rest[1] in "?!$#@*-0123456789" or (rest[1] in "'\"" and not quoted)):
+        if rest[1:2] and (rest[1] in "?!$#@*-[0123456789" or (rest[1] in "'\"" and not quoted)):
             self._refuse("substitution", rest[:2])
             self.at += 2
             return ""

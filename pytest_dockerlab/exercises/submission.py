@@ -152,11 +152,11 @@ class _Looker:
                 self._refuse("file_unreadable", f"{path}/{name}")
 
     def _one(self, own: int, name: str, path: str, status: os.stat_result, depth: int) -> None:
-        if shown(name, max_bytes=2_000) != name or len(os.fsencode(name)) > 255 or len(os.fsencode(path)) > 2_000:
+        if not _plain(name) or len(os.fsencode(name)) > 255 or len(os.fsencode(path)) > 2_000:
             self._refuse("file_name", path)
         elif stat.S_ISLNK(status.st_mode):
             target = os.readlink(name, dir_fd=own)
-            if _leads_out(target, depth) or shown(target, max_bytes=5_000) != target:
+            if _leads_out(target, depth) or not _plain(target):
                 self._refuse("link_outside", f"{path} -> {target}")
             else:
                 self.entries.append(Entry(path=path, kind="link", target=target))
@@ -261,6 +261,10 @@ def read_text(copied: Path, path: str, *, root: Path | None = None) -> str | Ref
     except (OSError, RuntimeError):  # RuntimeError: links in a circle, before Python 3.13
         return refuse("missing", "", path)
     return refuse("not_text", "", path) if "\0" in text else text
+
+
+def _plain(name: str) -> bool:
+    return not {"\n", "\t"} & set(name) and shown(name, max_bytes=5_000) == name
 
 
 def _leads_out(target: str, depth: int) -> bool:
