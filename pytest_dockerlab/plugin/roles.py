@@ -20,6 +20,8 @@ __all__ = ["Leader", "Tests", "Worker"]
 # Options that collect tests and run none.
 _DRY = ("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test")
 _MARKS = ("row", "requires")
+# After these, a process of the run may have been anywhere in its work.
+_BROKEN = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
 
 
 def needs_engine(item: pytest.Item) -> bool:
@@ -125,7 +127,7 @@ class Worker:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         told: dict[str, Any] = {}
         if (run := known_run(session.config)) is not None:
-            run.close()
+            run.close(crashed=session.exitstatus in _BROKEN)
             told = run.tally.to_json()
         session.config.workeroutput["dockerlab"] = told  # type: ignore[attr-defined]  # xdist's
 
@@ -177,8 +179,7 @@ class Leader:
         if (run := known_run(self._config)) is not None:
             # A test that asks for a lab only while it runs has its engine found late.
             self._engines = run.headlines or self._engines
-            broken = session.exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
-            run.close(crashed=broken or bool(self._workers))
+            run.close(crashed=session.exitstatus in _BROKEN or bool(self._workers))
             if run.tally.trouble and session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 

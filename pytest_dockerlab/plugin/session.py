@@ -298,9 +298,11 @@ class Run:
         What can't be removed is told in the summary: the tests have their results.
 
         Args:
-            crashed: a worker ended without having removed what it made.
+            crashed: a worker ended without having removed what it made; of a worker, it was interrupted itself.
         """
         self.note_bases()
+        if crashed and not self.seat.leads:
+            self._part()
         self.sharing.leave()
         if self._follower is not None:
             self._follower.stop()
@@ -317,6 +319,12 @@ class Run:
         if self.seat.leads and not self._over:
             self._take_down(crashed)
             self._end_watch(crashed or self._lost)
+
+    def _part(self) -> None:
+        """Not to wait for the others: they may wait for this one to say that it has collected the tests."""
+        self.sharing.part()
+        if (shared := self.labs.pop("lab_run", None)) is not None:
+            self._guard(shared.leave)
 
     def _guard(self, action: Callable[[], object]) -> None:
         try:

@@ -66,6 +66,12 @@ class Sharing:
                     self._folder.forget(self._records)
                     return
 
+    def part(self) -> None:
+        """Leave at once, because this process was interrupted; what it made for the others is theirs to use on."""
+        if self._membership is not None:
+            self._membership.release()
+            self._membership = None
+
     @property
     def _members(self) -> str:
         return f"worker-{self._engine}-"

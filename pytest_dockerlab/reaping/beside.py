@@ -101,12 +101,14 @@ def begin(folder: Path, owner: int) -> Path:
         The scratch folder. Others may pass through it: a container's user has to get to a folder in it.
     """
     if (known := RunRecord.read(folder)) is not None:
-        return known.scratch
-    scratch = Path(tempfile.gettempdir()) / f"dockerlab-{folder.name}-{os.urandom(4).hex()}"
-    # First written, then made: whoever is killed in between leaves nothing that nobody knows of.
-    _write(folder / _OWNER, {"owner": str(Owner.of(owner)), "scratch": str(scratch)})
-    scratch.mkdir(mode=0o711)
-    scratch.chmod(0o711)
+        scratch = known.scratch
+    else:
+        scratch = Path(tempfile.gettempdir()) / f"dockerlab-{folder.name}-{os.urandom(4).hex()}"
+        # First written, then made: whoever is killed in between leaves nothing that nobody knows of.
+        _write(folder / _OWNER, {"owner": str(Owner.of(owner)), "scratch": str(scratch)})
+    if not scratch.is_dir():
+        scratch.mkdir(mode=0o711)
+        scratch.chmod(0o711)
     return scratch
 
 
