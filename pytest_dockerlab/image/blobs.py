@@ -11,7 +11,8 @@ from typing import TypeAlias
 
 from pytest_dockerlab.errors import FormatError
 from pytest_dockerlab.image.layers import GZIP, is_layer, uncompressed
-from pytest_dockerlab.image.tarstream import BLOCK, Blocks, Readable, clean_path, entries, is_tar
+from pytest_dockerlab.image.model import Readable
+from pytest_dockerlab.image.tarstream import BLOCK, Blocks, clean_path, entries, is_tar
 
 __all__ = ["Alias", "Document", "Item", "Layer", "chunks_of", "folder_items", "path_items", "tar_items"]
 

@@ -128,6 +128,7 @@ def _header(
         info.name = pax.get("GNU.sparse.name") or info.name
         real = "GNU.sparse.realsize" if "GNU.sparse.realsize" in pax else "GNU.sparse.size"
         info.size = _decimal(pax, real, _MOST_SIZE, archive, None, stored)
+    info.sparse = b"" if sparse else None
     return Header(info, stored, sparse)
 
 

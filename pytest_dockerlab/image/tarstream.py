@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Iterable, Iterator
-from typing import Protocol
 
 from pytest_dockerlab.errors import FormatError
-from pytest_dockerlab.image.model import FileKind, FileStat
+from pytest_dockerlab.image.model import FileKind, FileStat, Readable
 from pytest_dockerlab.image.tarheader import BLOCK, Header, next_header
 
-__all__ = ["BLOCK", "Blocks", "Readable", "clean_path", "entries", "first_entry", "is_tar", "stat_of"]
+__all__ = ["BLOCK", "Blocks", "clean_path", "entries", "first_entry", "is_tar", "stat_of"]
 
 _SKIP = 64 * 1024
 # Linux' PATH_MAX: no engine can unpack a longer one. The depth bounds what the folders above an entry cost.
@@ -26,12 +25,6 @@ _KINDS = {
     tarfile.BLKTYPE: FileKind.DEVICE,
     tarfile.FIFOTYPE: FileKind.FIFO,
 }
-
-
-class Readable(Protocol):
-    """What a stream must offer: bytes, ``b""`` at its end."""
-
-    def read(self, size: int = -1, /) -> bytes: ...
 
 
 class Blocks:

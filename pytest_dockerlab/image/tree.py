@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from pytest_dockerlab.errors import NotFound
 from pytest_dockerlab.image.model import FileKind, FileStat, LayerFiles
 
-__all__ = ["Placed", "find", "merge"]
+__all__ = ["Looked", "Placed", "find", "implied_folder", "merge"]
 
 _MOST_LINKS = 40  # as the kernel's own limit, MAXSYMLINKS
 
@@ -33,7 +34,7 @@ def merge(layers: Sequence[LayerFiles]) -> Mapping[str, Placed]:
 
     Whatever the layers claim, each path of it lies in a folder of it.
     """
-    tree: dict[str, Placed] = {"/": _implied("/", 0)}
+    tree: dict[str, Placed] = {"/": implied_folder("/", 0)}
     for index, layer in enumerate(layers):
         hidden = {_real(tree, path) for path in layer.deleted}
         for entry in layer.files:
@@ -90,7 +91,7 @@ def _place(tree: dict[str, Placed], entry: FileStat, index: int) -> bool:
             target = tree.get(entry.link) or find(tree, entry.link)
             if target.entry.kind is not FileKind.DIRECTORY:  # no file system links to folders
                 placed = replace(target, entry=replace(target.entry, path=path))
-    tree[path] = _implied("/", index) if path == "/" and entry.kind is not FileKind.DIRECTORY else placed
+    tree[path] = implied_folder("/", index) if path == "/" and entry.kind is not FileKind.DIRECTORY else placed
     return below is not None and below.entry.kind is FileKind.DIRECTORY and entry.kind is not FileKind.DIRECTORY
 
 
@@ -109,18 +110,24 @@ def _landing(tree: dict[str, Placed], path: str, index: int) -> str:
                 found = find(tree, here, follow=True)
                 here = found.entry.path if found.entry.kind is FileKind.DIRECTORY else here
         if found is None or found.entry.kind is not FileKind.DIRECTORY:
-            tree[here] = _implied(here, index)
+            tree[here] = implied_folder(here, index)
         folder = "" if here == "/" else here
     return f"{folder}/{name}"
 
 
-def _implied(path: str, layer: int) -> Placed:
+def implied_folder(path: str, layer: int) -> Placed:
     """A folder that no layer has an entry for; engines make it so."""
     entry = FileStat(path=path, kind=FileKind.DIRECTORY, mode=0o755, uid=0, gid=0)
     return Placed(entry=entry, layer=layer, source=path)
 
 
-def find(tree: Mapping[str, Placed], path: str, *, follow: bool = False) -> Placed:
+class Looked(Protocol):
+    """A tree in which paths are looked up: merged, or a ``Stack``."""
+
+    def get(self, path: str, /) -> Placed | None: ...
+
+
+def find(tree: Looked, path: str, *, follow: bool = False) -> Placed:
     """The entry at ``path``; symlinks among its parents are followed, itself only if asked.
 
     Raises:
@@ -145,4 +152,6 @@ def find(tree: Mapping[str, Placed], path: str, *, follow: bool = False) -> Plac
                 raise NotFound(f"symlinks lead in a circle: {path}", remedy="mend one of them, or name their target")
             at = [] if here.entry.link.startswith("/") else at[:-1]
             todo.extend(name for name in reversed(here.entry.link.split("/")) if name not in ("", "."))
-    return tree["/" + "/".join(at)]
+    end = tree.get("/" + "/".join(at))
+    assert end is not None  # each part of it was found above, and every tree has a root
+    return end

@@ -26,7 +26,7 @@ from pytest_dockerlab.image.archive import ArchiveFiles
 from pytest_dockerlab.image.blobs import tar_items
 from pytest_dockerlab.image.inspect import engine_history, image_from_config, image_from_inspect
 from pytest_dockerlab.image.instructions import instruction_of, with_empty_layers
-from pytest_dockerlab.image.layers import files_of, scan, uncompressed
+from pytest_dockerlab.image.layers import files_of, uncompressed
 from pytest_dockerlab.image.manifests import described
 from pytest_dockerlab.image.model import FileKind, HistoryEntry, LayerFiles
 from pytest_dockerlab.image.tarstream import Blocks
@@ -40,6 +40,7 @@ from pytest_dockerlab.run.parse import parse_run
 from pytest_dockerlab.run.state import limits_of, state_of
 from pytest_dockerlab.settings import NAMES, read_settings
 from tests.fuzz.contract import kept, printable
+from tests.indexing import scan
 
 __all__ = ["TARGETS"]
 

@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 from pytest_dockerlab.errors import FormatError
 from pytest_dockerlab.image.archive import ArchiveFiles
 from pytest_dockerlab.image.blobs import tar_items
-from pytest_dockerlab.image.layers import files_of, scan, uncompressed
+from pytest_dockerlab.image.layers import files_of, uncompressed
 from pytest_dockerlab.image.model import LayerFiles
 from pytest_dockerlab.image.tarstream import Blocks, entries, first_entry
+from tests.indexing import scan
 
 Kept = Callable[..., Any]
 Bounded = Callable[[float], AbstractContextManager[None]]

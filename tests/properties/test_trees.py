@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,16 @@ from hypothesis import strategies as st
 from pytest_dockerlab.build.compare import compare_images
 from pytest_dockerlab.checks.layers import layer_count, layers_added
 from pytest_dockerlab.image.archive import open_image
-from pytest_dockerlab.image.layers import scan
 from pytest_dockerlab.image.model import FileKind, FileStat, LayerFiles
 from pytest_dockerlab.image.random import MadeFile, MadeImage, MadeStep
+from pytest_dockerlab.image.stack import Stack
 from pytest_dockerlab.image.tree import find, merge
+from tests.indexing import indexed, scan
 
 Kept = Callable[..., Any]
 
 PATH = st.lists(st.sampled_from("abc"), min_size=1, max_size=3).map(lambda parts: "/" + "/".join(parts))
+ALL_PATHS = ["/" + "/".join(parts) for depth in (1, 2, 3) for parts in product("abc", repeat=depth)]
 TARGET = st.one_of(PATH, st.sampled_from(["a", "../b", "..", ".", "/", "c/../../a", ""]))
 ENTRY = st.builds(
     MadeFile,
@@ -133,6 +136,8 @@ def test_merged_layers_are_what_applying_them_one_by_one_gives(layers: list[Any]
         for path, each in expected.items():
             if isinstance(each, tuple) and each[0] is FileKind.FILE:
                 assert files.read(path) == each[1]
+        stack = Stack([indexed([layer]) for layer in image.layers()])
+        assert {path: placed for path in ALL_PATHS if (placed := stack.get(path)) is not None} == tree
 
 
 def _as_model(entry: FileStat) -> object:
@@ -148,10 +153,11 @@ def _files(image: MadeImage, folder: str) -> Any:
 @given(st.lists(WEIRD, min_size=1, max_size=3))
 def test_whatever_layers_claim_the_tree_is_one(kept: Kept, layers: list[list[MadeFile]]) -> None:
     """Links through links, files below files, doubles: each path lies in a folder, and each question has an answer."""
-    read = [
-        scan([layer], "layer") for layer in MadeImage(steps=tuple(MadeStep(files=(*each,)) for each in layers)).layers()
-    ]
+    made = MadeImage(steps=tuple(MadeStep(files=(*each,)) for each in layers)).layers()
+    read = [scan([layer], "layer") for layer in made]
     tree = merge(read)
+    stack = Stack([indexed([layer]) for layer in made])
+    assert [stack.get(path) for path in ALL_PATHS] == [tree.get(path) for path in ALL_PATHS]
     for path, placed in tree.items():
         assert tree[path.rpartition("/")[0] or "/"].entry.kind is FileKind.DIRECTORY, path
         assert placed.entry.path == path
