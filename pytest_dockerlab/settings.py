@@ -22,6 +22,7 @@ NAMES: Mapping[str, str] = {
     "install": "DOCKERLAB_INSTALL",
     "dockerfiles": "DOCKERLAB_DOCKERFILES",
     "strict": "DOCKERLAB_STRICT",
+    "tuned": "DOCKERLAB_TUNED",
 }
 
 
@@ -37,6 +38,7 @@ class Settings:
         install: packages that are missing may be installed.
         dockerfiles: folder whose sub-folders ``lab.build("name")`` finds.
         strict: a missing capability fails instead of skipping; on where ``CI`` is set.
+        tuned: a private engine is made faster than an ordinary one.
         sources: setting → what set it, for messages.
     """
 
@@ -46,6 +48,7 @@ class Settings:
     install: bool = False
     dockerfiles: Path = Path("dockerfiles")
     strict: bool = False
+    tuned: bool = True
     sources: tuple[tuple[str, str], ...] = ()
 
     def source(self, name: str) -> str:
@@ -102,7 +105,7 @@ def read_settings(
 
 
 def _checked(name: str, value: object, source: str) -> object:
-    if name in ("install", "strict"):
+    if name in ("install", "strict", "tuned"):
         return value if isinstance(value, bool) else _flag(str(value), source)
     text = str(value).strip()
     if name == "bases" and text not in get_args(Bases):

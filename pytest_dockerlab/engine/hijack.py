@@ -36,15 +36,18 @@ class Frames:
 
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
         """The frames that are complete by now, as (1 stdout | 2 stderr, content)."""
-        self._rest += data
+        data = self._rest + data
         frames = []
-        while len(self._rest) >= _HEADER.size:
-            stream, size = _HEADER.unpack_from(self._rest)
-            end = _HEADER.size + size
-            if len(self._rest) < end:
+        # An offset, not the rest after each frame: a log of 20 MB has 300,000 of them, one a line.
+        at = 0
+        while len(data) - at >= _HEADER.size:
+            stream, size = _HEADER.unpack_from(data, at)
+            start = at + _HEADER.size
+            if len(data) < start + size:
                 break
-            frames.append((stream, self._rest[_HEADER.size : end]))
-            self._rest = self._rest[end:]
+            frames.append((stream, data[start : start + size]))
+            at = start + size
+        self._rest = data[at:]
         return frames
 
 
