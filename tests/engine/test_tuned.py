@@ -162,6 +162,15 @@ class TestEngine:
         assert said[True] == said[False]
         assert said[True][0].startswith("1\n") or "No such file" in said[True][0]
 
+    def test_what_runs_in_a_container_or_a_build_sees_nothing_of_it(self, start: Start) -> None:
+        """The engine's own environment is not theirs."""
+        one = start()
+        build = one.lab.build("FROM alpine\nRUN env > /seen\n")
+        box = one.lab.run(build, ["sleep", "600"])
+        seen = box.exec(["sh", "-c", "cat /seen /proc/1/environ; env"]).output
+        assert "PATH=" in seen
+        assert not any(name in seen for name in ("LD_PRELOAD", "GOGC", "GOMEMLIMIT"))
+
     def test_a_log_is_whole_as_long_as_it_is_ordinary_and_bounded_when_it_is_not(self, start: Start) -> None:
         """Of 20 MB nothing is missing; of 160 MB at most 128 are kept, the last line among them."""
         one = start()
