@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from pytest_dockerlab.errors import UsageError
+from pytest_dockerlab.quantity import to_seconds
 
-__all__ = ["NAMES", "Bases", "Settings", "read_settings"]
+__all__ = ["NAMES", "Bases", "Keep", "Settings", "read_settings"]
 
 Bases = Literal["auto", "pull", "stand-in"]
+Keep = Literal["never", "failed", "always"]
 
 # Setting → its environment variable; option and ini follow from the name.
 NAMES: Mapping[str, str] = {
@@ -23,6 +25,8 @@ NAMES: Mapping[str, str] = {
     "dockerfiles": "DOCKERLAB_DOCKERFILES",
     "strict": "DOCKERLAB_STRICT",
     "tuned": "DOCKERLAB_TUNED",
+    "timeout": "DOCKERLAB_TIMEOUT",
+    "keep": "DOCKERLAB_KEEP",
 }
 
 
@@ -32,13 +36,15 @@ class Settings:
 
     Attributes:
         engine: ``""`` (find one), ``"private"``, or an address (``unix://``, ``tcp://``, ``ssh://``)
-            or ``context:NAME``.
+            or ``context:NAME``; several, for workers to spread over, with commas between them.
         mirror: registry host that serves Docker Hub's images, ``""`` for none.
         bases: ``auto`` pulls and falls back to stand-ins; ``pull`` and ``stand-in`` insist.
         install: packages that are missing may be installed.
         dockerfiles: folder whose sub-folders ``lab.build("name")`` finds.
         strict: a missing capability fails instead of skipping; on where ``CI`` is set.
         tuned: a private engine is made faster than an ordinary one.
+        keep: whose containers stay on the engine: a failed test's, every test's, nobody's.
+        timeout: seconds of silence after which the engine is taken to hang.
         sources: setting → what set it, for messages.
     """
 
@@ -49,7 +55,14 @@ class Settings:
     dockerfiles: Path = Path("dockerfiles")
     strict: bool = False
     tuned: bool = True
+    timeout: float = 60.0
+    keep: Keep = "never"
     sources: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """Each engine that was named; ``("",)`` where none was."""
+        return tuple(name.strip() for name in self.engine.split(","))
 
     def source(self, name: str) -> str:
         """What set ``name``: ``--dockerlab-engine``, ``DOCKERLAB_ENGINE``, ``ini dockerlab_engine`` or ``default``."""
@@ -108,15 +121,33 @@ def _checked(name: str, value: object, source: str) -> object:
     if name in ("install", "strict", "tuned"):
         return value if isinstance(value, bool) else _flag(str(value), source)
     text = str(value).strip()
+    if name == "timeout":
+        return _seconds(text, source)
     if name == "bases" and text not in get_args(Bases):
         ways = ", ".join(get_args(Bases))
         raise UsageError(f"{source}: not a way to get base images: {text!r}", remedy=f"one of {ways}")
-    if name == "engine" and text and not _is_engine(text):
+    if name == "keep" and text not in get_args(Keep):
         raise UsageError(
-            f"{source}: not an engine: {text!r}",
-            remedy="write private, context:NAME, or an address such as unix:///var/run/docker.sock or tcp://host:2375",
+            f"{source}: not a choice of what to keep: {text!r}", remedy=f"one of {', '.join(get_args(Keep))}"
         )
+    for engine in text.split(",") if name == "engine" and text else ():
+        if not _is_engine(engine.strip()):
+            raise UsageError(
+                f"{source}: not an engine: {engine.strip()!r}" + (f" (in {text!r})" if "," in text else ""),
+                remedy="write private, context:NAME, or an address such as unix:///var/run/docker.sock or "
+                "tcp://host:2375; several with commas between them",
+            )
     return text
+
+
+def _seconds(text: str, source: str) -> float:
+    try:
+        seconds = to_seconds(text)
+    except UsageError as error:
+        raise UsageError(f"{source}: {error.what}", remedy=error.remedy) from error
+    if seconds < 1:
+        raise UsageError(f"{source}: too short for an engine to answer: {text!r}", remedy="write a second or more: 60")
+    return seconds
 
 
 def _is_engine(text: str) -> bool:

@@ -52,6 +52,7 @@ from pytest_dockerlab.assertions.permissions import (
 )
 from pytest_dockerlab.assertions.process import assert_exit_code, assert_not_running, assert_output, assert_running
 from pytest_dockerlab.assertions.secrets import assert_no_secret
+from pytest_dockerlab.assertions.transfer import assert_transferred
 
 __all__ = [
     "assert_all_reused",
@@ -97,6 +98,7 @@ __all__ = [
     "assert_running",
     "assert_shares_layers",
     "assert_throttled",
+    "assert_transferred",
     "assert_user",
     "assert_volumes",
     "assert_wasted_bytes",

@@ -238,7 +238,7 @@ class Bases:
                 store.close()
             return
         self._install(registry.missing(), ("docker-registry",))
-        with registry.RegistryProcess(cache_dir() / "registry") as process:
+        with registry.RegistryProcess(cache_dir() / "registry", scratch=self._engine.scratch) as process:
             store = Store(process.address)
             try:
                 yield store

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json as _json
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from docker.transport.unixconn import UnixHTTPAdapter, UnixHTTPConnection, UnixHTTPConnectionPool
 
 from pytest_dockerlab.engine.endpoint import Endpoint
+from pytest_dockerlab.engine.hijack import Duplex
+from pytest_dockerlab.engine.pulse import Heartbeat, Pulse
 from pytest_dockerlab.engine.translate import TRANSPORT_ERRORS, error_of, is_timeout, unreachable
-from pytest_dockerlab.errors import EngineError, WaitTimedOut
+from pytest_dockerlab.errors import EngineError, EngineUnreachable, WaitTimedOut
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -50,6 +55,14 @@ class _Connection(UnixHTTPConnection):
 
 
 class _Pool(UnixHTTPConnectionPool):
+    # Thread → the connection that it waits at, or has last waited at.
+    taken: dict[int, Any]
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        connection = super()._get_conn(timeout)
+        self.taken[threading.get_ident()] = connection
+        return connection
+
     def _new_conn(self) -> _Connection:  # type: ignore[override]  # urllib3's protocol names fewer arguments
         return _Connection(self.base_url, self.socket_path, _CONNECT_SECONDS)  # type: ignore[arg-type]  # takes floats
 
@@ -64,7 +77,17 @@ class OnePool(UnixHTTPAdapter):
                 pool = self.pools["all"] = _Pool(
                     "http+docker://localhost", self.socket_path, maxsize=self.max_pool_size
                 )
+                pool.taken = {}
             return pool
+
+    def cut(self, thread: int) -> None:
+        """End the connection that a thread waits at: it gets an error at once."""
+        with self.pools.lock:
+            pool: Any = self.pools.get("all")
+        connection = getattr(pool.taken.get(thread) if pool is not None else None, "sock", None)
+        if connection is not None:
+            with contextlib.suppress(OSError):  # the other side was faster
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 class Api:
@@ -79,8 +102,16 @@ class Api:
     def __init__(self, client: APIClient, endpoint: Endpoint, timeout: float) -> None:
         self.client = client
         self.endpoint = endpoint
-        self.timeout = timeout
+        self.pulse = Pulse(endpoint, timeout)
         self.version = str(client.api_version)
+
+    @property
+    def timeout(self) -> float:
+        return self.pulse.timeout
+
+    @timeout.setter
+    def timeout(self, seconds: float) -> None:
+        self.pulse.timeout = seconds
 
     def at_least(self, wanted: str) -> bool:
         return at_least(self.version, wanted)
@@ -103,7 +134,7 @@ class Api:
 
         Args:
             about: what it is about, for the error's message.
-            timeout: seconds without a byte; 0 takes the default, ``None`` waits for ever.
+            timeout: seconds without a byte; 0 takes the default, ``None`` waits as long as the engine answers others.
 
         Raises:
             LabError: as ``translate.error_of`` decides; ``EngineUnreachable`` when nothing answers;
@@ -116,21 +147,34 @@ class Api:
             body = _json.dumps(json)
             sent["Content-Type"] = "application/json"
         read = self.timeout if timeout == 0.0 else timeout
+        self.pulse.refuse()
         try:
-            response = self.client.request(
-                method,
-                f"{self.client.base_url}{prefix}{quote(path, safe='/:@')}",
-                params={key: _parameter(value) for key, value in (params or {}).items() if value is not None},
-                data=body,
-                headers=sent,
-                stream=stream,
-                timeout=(_CONNECT_SECONDS, read),
-            )
+            with self._looked_after(read):
+                response = self.client.request(
+                    method,
+                    f"{self.client.base_url}{prefix}{quote(path, safe='/:@')}",
+                    params={key: _parameter(value) for key, value in (params or {}).items() if value is not None},
+                    data=body,
+                    headers=sent,
+                    stream=stream,
+                    timeout=(_CONNECT_SECONDS, read),
+                )
         except TRANSPORT_ERRORS as error:
             raise self.failed(error, about, read if timeout != 0.0 else None) from error
         if response.status_code >= 400:
             raise error_of(response.status_code, _message(response), about)
         return response
+
+    def _looked_after(self, limit: float | None) -> contextlib.AbstractContextManager[object]:
+        """A request that may take longer than an engine may be silent is given up when the engine hangs."""
+        if limit is not None and limit <= self.timeout:
+            return contextlib.nullcontext()
+        return Heartbeat(self.pulse, self.cutter())
+
+    def cutter(self) -> Callable[[], None]:
+        """What ends the connection that the calling thread will wait at; over TCP only a timeout does."""
+        adapter, thread = self.client.get_adapter(self.client.base_url), threading.get_ident()
+        return partial(adapter.cut, thread) if isinstance(adapter, OnePool) else lambda: None
 
     def json(self, method: str, path: str, **options: Any) -> Any:
         """Send a request and read its answer as JSON (``None`` where it is empty)."""
@@ -143,12 +187,16 @@ class Api:
 
     def chunks(self, response: Response, about: str = "") -> Iterator[bytes]:
         """The body of a streamed answer; the connection is closed when the iterator is."""
+        beat = Heartbeat(self.pulse, partial(Duplex.cut, response))
         try:
-            yield from response.iter_content(CHUNK)
+            with beat:
+                yield from response.iter_content(CHUNK)
         except TRANSPORT_ERRORS as error:
             raise self.failed(error, about, None) from error
         finally:
             response.close()
+        if beat.silent is not None:
+            raise beat.silent  # an answer without a length ends where the connection does
 
     def events(self, response: Response, about: str = "") -> Iterator[dict[str, Any]]:
         """The JSON lines of a streamed answer."""
@@ -161,9 +209,24 @@ class Api:
 
     def failed(self, error: BaseException, about: str, limit: float | None) -> EngineError | WaitTimedOut:
         """The error for a request that got no answer; ``limit`` is the caller's own timeout, if it set one."""
-        if limit is not None and is_timeout(error):
-            return WaitTimedOut(f"{about or 'request'}: not done after {limit:g} s", remedy="give it a longer timeout")
+        if self.pulse.silent:
+            return self.pulse.error()
+        if is_timeout(error):
+            if limit is not None:
+                return self.late(about, limit)
+            self.pulse.suspect()
         return unreachable(error, self.endpoint.url, self.endpoint.name, self.endpoint.source)
+
+    def late(self, about: str, limit: float, remedy: str = "give it a longer timeout") -> EngineError | WaitTimedOut:
+        """The error for something that is not done after ``limit`` seconds: the engine's doing, if it does not answer.
+
+        Time that ran out over an engine that hangs says nothing of what was waited for.
+        """
+        try:
+            self.pulse.check()
+        except EngineUnreachable as error:
+            return error
+        return WaitTimedOut(f"{about or 'request'}: not done after {limit:g} s", remedy=remedy)
 
 
 def _parameter(value: object) -> str | list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import secrets
 import socket
 import threading
@@ -11,8 +10,10 @@ from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from pytest_dockerlab.engine.api import CHUNK
-from pytest_dockerlab.engine.translate import TRANSPORT_ERRORS, error_of, unreachable
+from pytest_dockerlab.engine.pulse import Heartbeat
+from pytest_dockerlab.engine.translate import TRANSPORT_ERRORS, error_of
 from pytest_dockerlab.errors import LabError
+from pytest_dockerlab.foreign import read_json
 
 if TYPE_CHECKING:
     from requests import Response
@@ -45,6 +46,7 @@ class _Deadline:
     def __init__(self, engine: Engine, build_id: str, seconds: float, outcome: Outcome) -> None:
         self._engine, self._build_id, self._outcome = engine, build_id, outcome
         self._response: Response | None = None
+        self._cut_request = engine.api.cutter()
         self._timer = threading.Timer(seconds, self._expired)
         self._timer.daemon = True
         self._hang_up: threading.Timer | None = None
@@ -71,6 +73,13 @@ class _Deadline:
             self._hang_up = threading.Timer(_MARGIN_SECONDS / 4, self._cut)
             self._hang_up.daemon = True
             self._hang_up.start()
+        else:
+            self._cut()
+
+    def hang_up(self) -> None:
+        """End the connection, however far it got."""
+        if self._response is None:
+            self._cut_request()
         else:
             self._cut()
 
@@ -102,14 +111,18 @@ def send_build(
         cancellable: the builder knows ``/build/cancel``; others are cancelled by hanging up.
 
     Raises:
-        LabError: the engine refused the request, or does not answer.
+        LabError: the engine refused the request, or does not answer (any more).
         FormatError: its messages can't be read.
     """
     outcome = Outcome()
     build_id = secrets.token_hex(16) if cancellable else ""
     api: Any = engine.docker.api
     sent = {**params, **({"buildid": build_id} if build_id else {})}
-    with _Deadline(engine, build_id, timeout, outcome) as deadline:
+    engine.api.pulse.refuse()
+    with (
+        _Deadline(engine, build_id, timeout, outcome) as deadline,
+        Heartbeat(engine.api.pulse, deadline.hang_up) as beat,
+    ):
         try:
             response = api._post(
                 api._url("/build"),
@@ -122,8 +135,7 @@ def send_build(
         except TRANSPORT_ERRORS as error:
             if outcome.timed_out:
                 return outcome
-            place = engine.endpoint
-            raise unreachable(error, place.url, place.name, place.source) from error
+            raise engine.api.failed(error, "build", None) from error
         deadline.watch(response)
         try:
             if response.status_code >= 400:
@@ -134,23 +146,29 @@ def send_build(
         finally:
             # Whatever ends the reading (Ctrl+C, too) ends the build: an engine cancels one whose client has gone.
             response.close()
+    if beat.silent is not None:
+        raise beat.silent
+    if outcome.timed_out:
+        engine.api.pulse.check()  # an engine that hangs builds nothing, whatever the Dockerfile says
     return outcome
 
 
 def _read(response: Response, reader: Reader, on_progress: Callable[[str], None] | None) -> None:
-    rest = b""
+    rest: list[bytes] = []
     for chunk in response.iter_content(CHUNK):
-        *lines, rest = (rest + chunk).split(b"\n")
+        first, *lines = chunk.split(b"\n")
+        rest.append(first)
         for line in lines:
-            _take(line, reader, on_progress)
-    _take(rest, reader, on_progress)
+            _take(b"".join(rest), reader, on_progress)
+            rest = [line]
+    _take(b"".join(rest), reader, on_progress)
 
 
 def _take(line: bytes, reader: Reader, on_progress: Callable[[str], None] | None) -> None:
     if not line.strip():
         return
     try:
-        message = json.loads(line)
+        message = read_json(line)
     except ValueError:
         message = {"error": f"the engine sent a line that is not JSON: {line[:200]!r}"}
     if isinstance(message, dict):

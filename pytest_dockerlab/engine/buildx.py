@@ -22,6 +22,7 @@ from pytest_dockerlab.build.solve import RawjsonLines, SolveStatus
 from pytest_dockerlab.build.spec import BuildSpec
 from pytest_dockerlab.build.trace import BuildTrace
 from pytest_dockerlab.engine.build_errors import failure_of, lost, timed_out
+from pytest_dockerlab.engine.pulse import Heartbeat
 from pytest_dockerlab.errors import CapabilityMissing
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def build_with_buildx(
     changed = sent.text != dockerfile.text
     reader = BuildkitReader(dockerfile, spec.target, builder="buildx")
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="dockerlab-buildx-") as folder:
+    with tempfile.TemporaryDirectory(prefix="dockerlab-buildx-", dir=engine.scratch) as folder:
         id_file = Path(folder) / "id"
         arguments = buildx_arguments(
             spec, dockerfile="-" if changed else str(spec.dockerfile_path), id_file=str(id_file), fresh_host=fresh_host
@@ -146,10 +147,16 @@ def build_with_buildx(
             env={**os.environ, **_environment(engine.endpoint)},
             start_new_session=True,
         )
+        engine.api.pulse.refuse()
         try:
-            expired = _follow(process, reader, sent.text if changed else "", spec.timeout, on_progress)
+            with Heartbeat(engine.api.pulse, lambda: _interrupt(process)) as beat:
+                expired = _follow(process, reader, sent.text if changed else "", spec.timeout, on_progress)
         finally:
             _stop(process)
+        if beat.silent is not None:
+            raise beat.silent
+        if expired:
+            engine.api.pulse.check()
         reader.image_id = id_file.read_text().strip() if id_file.is_file() else ""
     running = reader.running
     trace = reader.trace(round(time.monotonic() - started, 3))

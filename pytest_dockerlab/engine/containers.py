@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_dockerlab.engine.create import container_json
 from pytest_dockerlab.engine.inside import Inside
 from pytest_dockerlab.engine.inside import about as _about
+from pytest_dockerlab.engine.pulse import BEAT_SECONDS
 from pytest_dockerlab.engine.resources import label_filter
 from pytest_dockerlab.engine.results import ContainerSummary, Created
 from pytest_dockerlab.engine.translate import start_error
@@ -96,22 +98,29 @@ class Containers(Inside):
         Raises:
             WaitTimedOut: it still runs after ``timeout`` seconds, or has not even been started.
         """
-        # "not-running" is true of a container that was never started.
-        condition = "next-exit" if self.state(container).status == "created" else "not-running"
-        try:
-            answer = self._api.json(
-                "POST",
-                f"/containers/{container}/wait",
-                params={"condition": condition},
-                timeout=timeout,
-                about=_about(container),
-            )
-        except WaitTimedOut:
-            raise WaitTimedOut(
-                f"{_about(container)}: has not ended after {timeout:g} s ({self.state(container)})",
-                remedy="give it a longer timeout, or stop it; its log may say what it waits for",
-            ) from None
-        if message := ((answer or {}).get("Error") or {}).get("Message"):
+        deadline = time.monotonic() + timeout
+        answer = None
+        while answer is None:
+            # Piece by piece: between two of them it is seen whether the engine still answers.
+            piece = min(BEAT_SECONDS, max(0.001, deadline - time.monotonic()))
+            # "not-running" is true of a container that was never started.
+            condition = "next-exit" if self.state(container).status == "created" else "not-running"
+            try:
+                answer = self._api.json(
+                    "POST",
+                    f"/containers/{container}/wait",
+                    params={"condition": condition},
+                    timeout=piece,
+                    about=_about(container),
+                )
+            except WaitTimedOut:
+                if time.monotonic() < deadline:
+                    continue
+                raise WaitTimedOut(
+                    f"{_about(container)}: has not ended after {timeout:g} s ({self.state(container)})",
+                    remedy="give it a longer timeout, or stop it; its log may say what it waits for",
+                ) from None
+        if message := (answer.get("Error") or {}).get("Message"):
             raise EngineError(f"{_about(container)}: {message}")
         return int(answer["StatusCode"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ from pytest_dockerlab.errors import EngineError, EngineUnreachable, LabError
 if TYPE_CHECKING:
     from pytest_dockerlab.build.spec import BuildSpec
     from pytest_dockerlab.build.trace import BuildTrace
+    from pytest_dockerlab.engine.content import Turn
 
 __all__ = ["NEWEST_API", "OLDEST_API", "Engine", "negotiate"]
 
@@ -62,6 +64,7 @@ class Engine:
         info: what it says of itself.
         capabilities: what it can, found out when asked.
         labels: put on every container, volume, network and imported image that is made through it.
+        scratch: folder for what its verbs need for a while; ``None`` for the system's.
         docker: docker-py's client, for code next to this one; its errors are not translated.
     """
 
@@ -76,6 +79,7 @@ class Engine:
         """
         self.endpoint = endpoint
         self.labels: Mapping[str, str] = {}
+        self.scratch: Path | None = None
         version = _version(endpoint, min(timeout, _FIRST_ANSWER_SECONDS))
         self.docker = _client(endpoint, negotiate(version), timeout)
         self.api = Api(self.docker.api, endpoint, timeout)
@@ -91,11 +95,14 @@ class Engine:
         self.volumes = Volumes(self)
         self.networks = Networks(self)
 
-    def build(self, spec: BuildSpec, on_progress: Callable[[str], None] | None = None) -> BuildTrace:
+    def build(
+        self, spec: BuildSpec, on_progress: Callable[[str], None] | None = None, turn: Turn | None = None
+    ) -> BuildTrace:
         """Build an image.
 
         Args:
             on_progress: gets a line for people whenever something moves on.
+            turn: given the content's key, held while the engine builds: who builds the same waits.
 
         Raises:
             BuildFailed: a step failed.
@@ -104,7 +111,7 @@ class Engine:
         """
         from pytest_dockerlab.engine.builds import build
 
-        return build(self, spec, on_progress)
+        return build(self, spec, on_progress, turn)
 
     def close(self) -> None:
         """Remove the containers that images were looked at through, and hang up."""

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_dockerlab.engine.bounded import MOST, too_much
 from pytest_dockerlab.engine.hijack import STDERR, UPGRADE, Duplex, Frames
+from pytest_dockerlab.engine.processes import descendants, end
+from pytest_dockerlab.engine.pulse import BEAT_SECONDS
 from pytest_dockerlab.engine.results import ExecResult
 from pytest_dockerlab.engine.translate import start_error
 from pytest_dockerlab.errors import Conflict, ExecFailed, LabError, StartFailed, UsageError, WaitTimedOut
@@ -69,24 +73,38 @@ def run(
         raise
     with Duplex(response, about) as pipe:
         try:
-            out, err = _converse(pipe, stdin, tty, deadline)
+            out, err = _converse(api, pipe, stdin, tty, deadline, about)
         except TimeoutError as error:
-            raise WaitTimedOut(
-                f"{about}: not done after {timeout:g} s",
-                remedy="give it a longer timeout; its process goes on until the container stops",
-            ) from error
+            late = api.late(about, timeout)
+            if isinstance(late, WaitTimedOut):
+                fate = "was killed" if _end_process(api, exec_id) else "goes on until the container stops"
+                late.remedy += f"; its process {fate}"
+            raise late from error
     return ExecResult(exit_code=_exit_code(api, exec_id, about, deadline), stdout=out, stderr=err)
 
 
-def _converse(pipe: Duplex, stdin: bytes | None, tty: bool, deadline: float) -> tuple[bytes, bytes]:
-    """Send and receive at once: a process that prints while it is still being fed must not block either side."""
+def _converse(
+    api: Api, pipe: Duplex, stdin: bytes | None, tty: bool, deadline: float, about: str
+) -> tuple[bytes, bytes]:
+    """Send and receive at once: a process that prints while it is still being fed must not block either side.
+
+    Raises:
+        TimeoutError: at the deadline, though there be still something to receive.
+    """
     frames, out, err = Frames(), bytearray(), bytearray()
     waiting = memoryview(stdin or b"")
     if stdin is not None and not waiting:
         pipe.end_input()
     while True:
-        left = max(0.0, deadline - time.monotonic())
-        readable, writable = pipe.ready(write=bool(waiting), timeout=left)
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError(about)
+        try:
+            readable, writable = pipe.ready(write=bool(waiting), timeout=min(left, BEAT_SECONDS))
+        except TimeoutError:
+            if left > BEAT_SECONDS:
+                api.pulse.check()
+            continue
         if writable and waiting:
             waiting = _feed(pipe, waiting)
         if not readable:
@@ -96,6 +114,8 @@ def _converse(pipe: Duplex, stdin: bytes | None, tty: bool, deadline: float) -> 
             return bytes(out), bytes(err)
         for stream, content in [(1, data)] if tty else frames.feed(data):
             (err if stream == STDERR else out).extend(content)
+        if len(out) + len(err) > MOST:
+            raise too_much(about)
 
 
 def _feed(pipe: Duplex, waiting: memoryview) -> memoryview:
@@ -117,6 +137,18 @@ def _exit_code(api: Api, exec_id: str, about: str, deadline: float) -> int:
         if time.monotonic() > deadline:
             raise WaitTimedOut(f"{about}: its streams ended, the process did not", remedy="give it a longer timeout")
         time.sleep(0.01)
+
+
+def _end_process(api: Api, exec_id: str) -> bool:
+    """Kill the command and what it has started, if they are processes of this machine; whether that was done."""
+    row: Mapping[str, Any] = api.json("GET", f"/exec/{exec_id}/json")
+    pid, container = int(row.get("Pid") or 0), str(row.get("ContainerID") or "")
+    try:
+        # An engine elsewhere, or in another pid namespace, means another process by this number.
+        ours = bool(pid and container) and container in Path(f"/proc/{pid}/cgroup").read_text()
+    except OSError:
+        return False
+    return ours and not end({pid} | descendants({pid}))
 
 
 def _refused(error: LabError, about: str) -> ExecResult | None:

@@ -11,16 +11,17 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from pytest_dockerlab.errors import CapabilityMissing
+from pytest_dockerlab.errors import CapabilityMissing, FormatError
 
 if TYPE_CHECKING:
     from requests import Response
 
-__all__ = ["UPGRADE", "Duplex", "Frames"]
+__all__ = ["STDERR", "STDOUT", "UPGRADE", "Duplex", "Frames"]
 
 UPGRADE = {"Connection": "Upgrade", "Upgrade": "tcp"}
-STDERR = 2
-_HEADER = struct.Struct(">BxxxL")
+STDOUT, STDERR = 1, 2
+_LAST_STREAM = 3  # the engine's own errors
+_HEADER = struct.Struct(">B3sL")
 _CHUNK = 64 * 1024
 
 
@@ -32,22 +33,30 @@ class Frames:
     """
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest = bytearray()
 
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
-        """The frames that are complete by now, as (1 stdout | 2 stderr, content)."""
-        data = self._rest + data
+        """The frames that are complete by now, as (1 stdout | 2 stderr, content).
+
+        Raises:
+            FormatError: these are no frames (a terminal's output has none).
+        """
+        self._rest += data
         frames = []
-        # An offset, not the rest after each frame: a log of 20 MB has 300,000 of them, one a line.
         at = 0
-        while len(data) - at >= _HEADER.size:
-            stream, size = _HEADER.unpack_from(data, at)
-            start = at + _HEADER.size
-            if len(data) < start + size:
+        while len(self._rest) - at >= _HEADER.size:
+            stream, unused, size = _HEADER.unpack_from(self._rest, at)
+            if stream > _LAST_STREAM or unused != bytes(3):
+                raise FormatError(
+                    f"not a multiplexed stream: a frame begins with {bytes(self._rest[at : at + _HEADER.size])!r}",
+                    remedy="see whether the container has a terminal (tty), whose output is not multiplexed",
+                )
+            end = at + _HEADER.size + size
+            if len(self._rest) < end:
                 break
-            frames.append((stream, data[start : start + size]))
-            at = start + size
-        self._rest = data[at:]
+            frames.append((stream, bytes(self._rest[at + _HEADER.size : end])))
+            at = end
+        del self._rest[:at]  # once, not for each frame: a log may have a million
         return frames
 
 

@@ -13,6 +13,7 @@ from pytest_dockerlab.image.archive import ArchiveFiles
 from pytest_dockerlab.image.blobs import tar_items
 from pytest_dockerlab.image.model import FileStat, HistoryEntry, LayerFiles
 from pytest_dockerlab.image.tarstream import Blocks
+from pytest_dockerlab.reaping.owner import LABEL_OWNER, Owner
 
 if TYPE_CHECKING:
     from pytest_dockerlab.engine.engine import Engine
@@ -42,7 +43,7 @@ class FileContainers:
                     "Image": image,
                     # Never run; an image without a command of its own would be refused otherwise.
                     "Cmd": ["-"],
-                    "Labels": {**self._engine.labels, "org.dockerlab.files": image},
+                    "Labels": {LABEL_OWNER: str(Owner.of()), **self._engine.labels, "org.dockerlab.files": image},
                     "NetworkDisabled": True,
                     "HostConfig": {"NetworkMode": "none"},
                 }

@@ -37,15 +37,25 @@ class Inside:
     # What it says
 
     def logs(
-        self, container: str, since: float | None = None, until: float | None = None, tail: int | None = None
+        self,
+        container: str,
+        since: float | None = None,
+        until: float | None = None,
+        tail: int | None = None,
+        ends: bool = False,
     ) -> Output:
         """What its main process has printed so far.
 
         Args:
             since, until: seconds since the epoch.
             tail: that many last lines.
+            ends: of a large one only the first and the last megabyte of each stream.
+
+        Raises:
+            ContainerFailed: it is larger than ``bounded.MOST``, and neither ``tail`` nor ``ends`` was asked for.
         """
-        return _logs.logs(self._api, container, tty=self._tty(container), since=since, until=until, tail=tail)
+        tty = self._tty(container)
+        return _logs.logs(self._api, container, tty=tty, since=since, until=until, tail=tail, ends=ends)
 
     def follow(self, container: str, since: float | None = None, tail: int | None = None) -> _logs.LogStream:
         """What it has printed and goes on printing; iterate over it, ``close()`` it from any thread."""
@@ -98,7 +108,8 @@ class Inside:
 
         Args:
             stdin: sent to it and then closed; ``None`` gives it no input.
-            timeout: seconds. The command's process is not ended by it; engines have no way to.
+            timeout: seconds. Engines have no way to end a command's process: it is killed where its engine runs on
+                this machine and we may, and goes on elsewhere.
 
         Returns:
             Exit code and output. A program that is not there is exit code 126 or 127, as the engine has it.
@@ -106,6 +117,7 @@ class Inside:
         Raises:
             ExecFailed: the container is not running.
             WaitTimedOut: the command did not end in time.
+            ContainerFailed: it printed more than ``bounded.MOST``.
         """
         return execs.run(
             self._api,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Generator, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
-from pytest_dockerlab.engine.hijack import STDERR, Duplex, Frames
+from pytest_dockerlab.engine.bounded import collect, collect_ends
+from pytest_dockerlab.engine.hijack import STDOUT, Duplex, Frames
+from pytest_dockerlab.engine.pulse import Heartbeat
 from pytest_dockerlab.engine.results import Output
 from pytest_dockerlab.engine.translate import TRANSPORT_ERRORS
 
@@ -28,47 +32,58 @@ def _ask(api: Api, container: str, *, stream: bool, **params: object) -> Respons
     )
 
 
-def logs(api: Api, container: str, *, tty: bool, since: float | None, until: float | None, tail: int | None) -> Output:
+def logs(
+    api: Api, container: str, *, tty: bool, since: float | None, until: float | None, tail: int | None, ends: bool
+) -> Output:
     """Read the log as far as it is now; see ``Containers.logs``."""
+    about = f"log of container {container[:12]}"
     response = _ask(api, container, stream=False, since=since, until=until, tail=tail)
-    data = b"".join(api.chunks(response, f"log of container {container[:12]}"))
-    if tty:
-        return Output(stdout=data, both=data)
-    frames = Frames().feed(data)
-    return Output(
-        stdout=b"".join(content for stream, content in frames if stream != STDERR),
-        stderr=b"".join(content for stream, content in frames if stream == STDERR),
-        both=b"".join(content for _, content in frames),
-    )
+    with contextlib.closing(_frames(api.chunks(response, about), tty=tty)) as frames:
+        return collect_ends(frames) if ends else collect(frames, about)
+
+
+def _frames(chunks: Iterator[bytes], *, tty: bool) -> Generator[tuple[int, bytes], None, None]:
+    """Take the stream apart as it comes: a log may be larger than our memory."""
+    split = Frames()
+    for chunk in chunks:
+        yield from [(STDOUT, chunk)] if tty else split.feed(chunk)
 
 
 def follow(api: Api, container: str, *, tty: bool, since: float | None, tail: int | None) -> LogStream:
     """Open the log for following; see ``Containers.follow``."""
     response = _ask(api, container, stream=True, follow=True, since=since, tail=tail)
-    return LogStream(response, tty=tty)
+    return LogStream(api, response, tty=tty, about=f"log of container {container[:12]}")
 
 
 class LogStream:
     """Chunks of output as they come, until the container ends or ``close`` is called (from any thread)."""
 
-    def __init__(self, response: Response, *, tty: bool) -> None:
+    def __init__(self, api: Api, response: Response, *, tty: bool, about: str) -> None:
+        self._api, self._about = api, about
         self._response = response
         self._frames = None if tty else Frames()
         self._closed = False
 
     def __iter__(self) -> Iterator[bytes]:
+        beat = Heartbeat(self._api.pulse, partial(Duplex.cut, self._response))
         try:
-            for chunk in self._response.iter_content(None):
-                if self._frames is None:
-                    yield chunk
-                else:
-                    yield from (content for _, content in self._frames.feed(chunk))
-        except (*TRANSPORT_ERRORS, AttributeError, ValueError):
+            with beat:
+                for chunk in self._response.iter_content(None):
+                    if self._frames is None:
+                        yield chunk
+                    else:
+                        yield from (content for _, content in self._frames.feed(chunk))
+        except (*TRANSPORT_ERRORS, AttributeError, ValueError) as error:
             # Closing the connection under a reader surfaces as any of these, depending on where it was.
-            if not self._closed:
-                raise
+            if self._closed:
+                return
+            if isinstance(error, TRANSPORT_ERRORS):
+                raise self._api.failed(error, self._about, None) from error
+            raise
         finally:
             self.close()
+        if beat.silent is not None:
+            raise beat.silent
 
     def close(self) -> None:
         """Stop following."""

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pytest_dockerlab.engine.endpoint import Endpoint, Tls
 
-__all__ = ["Answer", "UnixConnection", "ask", "ping"]
+__all__ = ["Answer", "UnixConnection", "ask", "connection", "ping"]
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -83,19 +83,30 @@ def ping(endpoint: Endpoint, *, timeout: float = 3.0) -> Answer:
     return Answer(ok=False, reason=f"answers {status}, which no engine does: {body[:80].decode(errors='replace')!r}")
 
 
-def _ping_tcp(endpoint: Endpoint, timeout: float) -> tuple[int, bytes]:
+def connection(endpoint: Endpoint, timeout: float) -> http.client.HTTPConnection | None:
+    """A plain connection to an engine, not opened yet; ``None`` for one behind ssh.
+
+    Args:
+        timeout: seconds.
+    """
     parts = urlsplit(endpoint.url)
-    host, secure = parts.hostname or "localhost", endpoint.tls is not None or parts.scheme == "https"
-    connection: http.client.HTTPConnection
-    if secure:
-        connection = http.client.HTTPSConnection(
-            host, parts.port or 2376, timeout=timeout, context=_context(endpoint.tls or Tls())
-        )
-    else:
-        connection = http.client.HTTPConnection(host, parts.port or 2375, timeout=timeout)
-    with contextlib.closing(connection):
-        connection.request("GET", "/_ping")
-        response = connection.getresponse()
+    if endpoint.socket:
+        return UnixConnection(endpoint.socket, timeout)
+    if parts.scheme not in ("tcp", "http", "https"):
+        return None
+    host = parts.hostname or "localhost"
+    if endpoint.tls is not None or parts.scheme == "https":
+        context = _context(endpoint.tls or Tls())
+        return http.client.HTTPSConnection(host, parts.port or 2376, timeout=timeout, context=context)
+    return http.client.HTTPConnection(host, parts.port or 2375, timeout=timeout)
+
+
+def _ping_tcp(endpoint: Endpoint, timeout: float) -> tuple[int, bytes]:
+    opened = connection(endpoint, timeout)
+    assert opened is not None
+    with contextlib.closing(opened):
+        opened.request("GET", "/_ping")
+        response = opened.getresponse()
         return response.status, response.read()
 
 

@@ -103,7 +103,7 @@ def local_files(engine: Engine) -> Answer:
     if not _docker(engine):
         same = bool(engine.endpoint.socket) and _same_kernel(engine)
         return Answer(same, "its socket is on this machine" if same else "it runs on another machine, or in a VM")
-    with tempfile.TemporaryDirectory(prefix="dockerlab-probe-") as folder:
+    with tempfile.TemporaryDirectory(prefix="dockerlab-probe-", dir=engine.scratch) as folder:
         body = {
             "Image": f"dockerlab.invalid/{uuid.uuid4().hex}",
             "Cmd": ["-"],
@@ -114,7 +114,7 @@ def local_files(engine: Engine) -> Answer:
         except NotFound:
             return Answer(True, "tried: it found a folder made just now")
         except UsageError:
-            return Answer(False, f"tried: it does not see {Path(folder).parent} of this machine")
+            return Answer(False, f"tried: it does not see {tempfile.gettempdir()} of this machine")
         except LabError as error:
             return Answer(False, f"tried: {error.what}")
     raise AssertionError("an engine made a container of an image that does not exist")
@@ -171,7 +171,7 @@ def _build_with_route(engine: Engine, base: str) -> Answer:
 
     # A default route is destination 0 in /proc/net/route; read without any program but the shell.
     run = 'while read -r _ to _; do [ "$to" = 00000000 ] && exit 0; done < /proc/net/route; exit 99'
-    with tempfile.TemporaryDirectory(prefix="dockerlab-probe-") as folder:
+    with tempfile.TemporaryDirectory(prefix="dockerlab-probe-", dir=engine.scratch) as folder:
         context = Path(folder)
         (context / "Dockerfile").write_text(f"FROM {base}\nRUN {run}\n")
         try:

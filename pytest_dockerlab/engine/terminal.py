@@ -7,8 +7,9 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from pytest_dockerlab.engine.bounded import MOST, too_much
 from pytest_dockerlab.engine.hijack import UPGRADE, Duplex, Frames
-from pytest_dockerlab.errors import ContainerFailed, WaitTimedOut
+from pytest_dockerlab.errors import ContainerFailed, EngineError, LabError, WaitTimedOut
 
 if TYPE_CHECKING:
     from pytest_dockerlab.engine.api import Api
@@ -149,6 +150,8 @@ class Terminal:
         self._pipe.close()
 
     def _receive(self, left: float) -> None:
+        if len(self.transcript) > MOST:
+            raise too_much(str(self))
         data = self._pipe.receive(max(0.0, left))
         if not data:
             self._ended = True
@@ -164,7 +167,9 @@ class Terminal:
     def _unread(self) -> bytes:
         return self.transcript[self._read :][-_TAIL:]
 
-    def _late(self, what: str, timeout: float) -> WaitTimedOut:
+    def _late(self, what: str, timeout: float) -> LabError:
+        if isinstance(error := self._api.late(str(self), timeout), EngineError):
+            return error
         return WaitTimedOut(
             f"{self}: {what} after {timeout:g} s; unread: {self._unread()!r}",
             remedy="check what the process waits for, or give it more time",

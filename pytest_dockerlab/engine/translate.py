@@ -38,6 +38,15 @@ _MEMORY_REMEDY = (
     "remove containers, above all those that wrote much to their logs (a private engine keeps 128 MB of each in "
     "memory), or set DOCKERLAB_TUNED=0, which puts them on the disk"
 )
+# As requests, urllib3 and the kernel put it when the other side goes away in the middle of an answer.
+_HUNG_UP = (
+    "RemoteDisconnected",
+    "Connection reset",
+    "Broken pipe",
+    "IncompleteRead",
+    "Connection broken",
+    "prematurely",
+)
 _COMMAND = re.compile(r'exec: "?(?P<name>[^":]+)"?: ')
 _MOUNT = re.compile(r"bind source path does not exist: (?P<path>.*)")
 
@@ -58,7 +67,8 @@ def error_of(status: int, message: str, about: str = "") -> LabError:
             f"{about}: bind mount of a folder that is not there: {match['path']}",
             remedy="make it before the container (an engine elsewhere needs it there, not here)",
         )
-    if status == 404:
+    # Docker takes two names off one image at once, and then removes it twice: the second time it says so with a 500.
+    if status == 404 or "unrecognized image id" in message.lower():
         return NotFound(what, remedy=_missing_remedy(message))
     if status == 409:
         return Conflict(what, remedy=_conflict_remedy(message))
@@ -163,9 +173,11 @@ def unreachable(error: BaseException, url: str, name: str, source: str) -> Engin
     elif "No such file" in text:
         reason, remedy = "no such socket", "start the engine, or correct the address"
     elif is_timeout(error):
-        reason, remedy = "no answer in time", "see whether the engine hangs; restart it"
+        reason, remedy = "no answer in time", "see whether it hangs (its log may say why), and restart it"
     elif "Connection refused" in text:
         reason, remedy = "connection refused", "start the engine, or correct the address"
+    elif any(word in text for word in _HUNG_UP):
+        reason, remedy = "it hung up", "see whether it was stopped or restarted (its log tells)"
     else:
         reason, remedy = text, "correct the address, or start the engine"
     return EngineUnreachable(

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from pytest_dockerlab.errors import FormatError, NotFound, UsageError
+from pytest_dockerlab.foreign import mapping, texts
 from pytest_dockerlab.image.blobs import Alias, Document, Item, Layer, path_items
 from pytest_dockerlab.image.inspect import config_history, image_from_config
 from pytest_dockerlab.image.layers import files_of, scan
@@ -43,12 +44,19 @@ def _index(items: Iterator[Item], archive: str) -> _Index:
     layers: dict[str, LayerFiles] = {}
     aliases: dict[str, str] = {}
     for item in items:
+        before = documents.get(item.name) or aliases.get(item.name) or layers.get(item.name)
+        now: bytes | str | LayerFiles
         if isinstance(item, Document):
-            documents[item.name] = item.data
+            now = documents[item.name] = item.data
         elif isinstance(item, Alias):
-            aliases[item.name] = item.target
+            now = aliases[item.name] = item.target
         else:
-            layers[item.name] = scan(item.chunks, f"{archive}: {item.name}")
+            now = layers[item.name] = scan(item.chunks, f"{archive}: {item.name}")
+        if before is not None and before != now:
+            raise FormatError(
+                f"{archive}: {item.name} is in it twice, and not the same",
+                remedy="which of them counts can't be told: save it again",
+            )
     index = _Index(described(documents, archive), layers, aliases)
     for image in index.images:
         _verify(image, index, archive)
@@ -57,9 +65,12 @@ def _index(items: Iterator[Item], archive: str) -> _Index:
 
 def _verify(image: Described, index: _Index, archive: str) -> None:
     """An image is what its config says: each layer there, and with the digest that is promised."""
-    promised = tuple((image.config.get("rootfs") or {}).get("diff_ids") or ())
+    promised = texts(mapping(image.config.get("rootfs"), f"{archive}: rootfs").get("diff_ids"), f"{archive}: diff_ids")
     if len(promised) != len(image.layers):
-        raise FormatError(f"{archive}: {len(image.layers)} layers, but the config knows {len(promised)}")
+        raise FormatError(
+            f"{archive}: {len(image.layers)} layers, but the config knows {len(promised)}",
+            remedy="the archive is incomplete: save it again",
+        )
     for name, diff_id in zip(image.layers, promised, strict=True):
         found = index.layers.get(index.place(name))
         if found is None:
@@ -168,8 +179,10 @@ class ArchiveFiles:
                     yield number, entry, sample
 
     def _layers(self, names: set[str]) -> Iterator[Layer]:
+        left = set(names)
         for item in self._items():
-            if isinstance(item, Layer) and item.name in names:
+            if isinstance(item, Layer) and item.name in left:
+                left.remove(item.name)  # one that comes again is the same
                 yield item
 
     @property

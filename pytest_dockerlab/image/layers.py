@@ -47,7 +47,9 @@ def uncompressed(chunks: Iterable[bytes], archive: str) -> Iterator[bytes]:
     try:
         yield from _gunzip(head, stream)
     except zlib.error as error:
-        raise FormatError(f"{archive}: a layer's compressed data is damaged: {error}") from error
+        raise FormatError(
+            f"{archive}: a layer's compressed data is damaged: {error}", remedy="save or download it again"
+        ) from error
 
 
 def _gunzip(head: bytes, stream: Iterator[bytes]) -> Iterator[bytes]:
@@ -59,10 +61,15 @@ def _gunzip(head: bytes, stream: Iterator[bytes]) -> Iterator[bytes]:
             data = member.unconsumed_tail
             if member.eof:
                 # Several gzip members may follow each other; pigz and estargz write them so.
-                data, member = member.unused_data, zlib.decompressobj(wbits=31)
+                data = member.unused_data
+                while len(data) < len(GZIP) and (more := next(stream, None)) is not None:
+                    data += more
                 if not data.startswith(GZIP):
-                    data = b""
+                    return  # padding
+                member = zlib.decompressobj(wbits=31)
         data = next(stream, None)
+    if not member.eof:
+        raise zlib.error("it ends too early")
 
 
 def scan(chunks: Iterable[bytes], archive: str) -> LayerFiles:
@@ -93,7 +100,7 @@ def scan(chunks: Iterable[bytes], archive: str) -> LayerFiles:
         elif name.startswith(_AUFS):
             continue
         elif name.startswith(_WHITEOUT):
-            deleted.append(f"{parent}/{name.removeprefix(_WHITEOUT)}")
+            deleted.append(clean_path(f"{parent}/{_whited_out(name, archive)}", archive))
         else:
             entry = stat_of(member, path)
             files[path] = entry if not member.islnk() else _hard_link(entry, archive)
@@ -106,6 +113,13 @@ def scan(chunks: Iterable[bytes], archive: str) -> LayerFiles:
         opaque=tuple(opaque),
         size=sum(entry.size for entry in files.values() if entry.kind is FileKind.FILE),
     )
+
+
+def _whited_out(name: str, archive: str) -> str:
+    found = name.removeprefix(_WHITEOUT)
+    if found in ("", ".", ".."):
+        raise FormatError(f"{archive}: {name!r} deletes no file", remedy="don't trust this archive")
+    return found
 
 
 def _hard_link(entry: FileStat, archive: str) -> FileStat:

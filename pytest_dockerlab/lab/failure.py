@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pytest_dockerlab.errors import BuildFailed, LabError
+from pytest_dockerlab.errors import BuildFailed, EngineUnreachable, LabError
 
 if TYPE_CHECKING:
     from pytest_dockerlab.engine.engine import Engine
@@ -34,7 +34,11 @@ def describe(
         if number == _CONTAINERS:
             sections.append(("more containers", f"{len(newest) - _CONTAINERS} older ones are left out"))
             break
-        sections.append(_container(engine, container, image))
+        try:
+            sections.append(_container(engine, container, image))
+        except EngineUnreachable as error:
+            sections.append(("containers", f"nothing is known of {len(newest) - number}: {error.what}"))
+            break
     return tuple(sections)
 
 
@@ -45,6 +49,8 @@ def _container(engine: Engine, container: str, image: str) -> tuple[str, str]:
         title = f"container {name or container[:12]} of {image}"
         state = engine.containers.state(container)
         rows = engine.containers.logs(container, tail=_LOG_ROWS).text.splitlines()[-_LOG_ROWS:]
+    except EngineUnreachable:
+        raise
     except (LabError, OSError) as error:
         return title, f"nothing more is known: {error}"
     if not rows:

@@ -64,7 +64,7 @@ class Folders:
         if not 0 <= mode <= 0o7777:
             raise UsageError(f"owned_dir: mode {mode!r} is not a mode", remedy="write it in octal: 0o755")
         # The parent stays ours, so that we may rename and remove what is in it.
-        folder = Path(tempfile.mkdtemp(prefix="dockerlab-dir-")) / "dir"
+        folder = Path(tempfile.mkdtemp(prefix="dockerlab-dir-", dir=self._engine.scratch)) / "dir"
         folder.parent.chmod(0o755)
         folder.mkdir()
         try:

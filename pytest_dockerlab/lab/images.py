@@ -24,6 +24,7 @@ from pytest_dockerlab.platforms import Platform
 from pytest_dockerlab.reference import Reference
 
 if TYPE_CHECKING:
+    from pytest_dockerlab.engine.content import Turn
     from pytest_dockerlab.engine.engine import Engine
 
 __all__ = ["ImageLike", "OwnedImages"]
@@ -60,13 +61,14 @@ class OwnedImages:
         run: str,
         scope: str,
         on_progress: Callable[[str], None] | None,
+        turn: Turn | None = None,
     ) -> None:
         self._engine = engine
         self._bases = bases
         self._stack = stack
         self._recorder = recorder
         self._builder = Builder(
-            engine=engine, ensure=self.ensure, recorder=recorder, scope=scope, on_progress=on_progress
+            engine=engine, ensure=self.ensure, recorder=recorder, scope=scope, on_progress=on_progress, turn=turn
         )
         self._on_progress = on_progress
         self._repository = f"{_PREFIX}{re.sub('[^a-z0-9]+', '', run.lower()) or 'run'}-{secrets.token_hex(3)}"
@@ -97,7 +99,9 @@ class OwnedImages:
                 previous = ""
         self._own.add(name)
         # The user's names can't be found by a label, an image can.
-        self._stack.push(f"image {name}", lambda: self._disown(name, previous), labelled=name.startswith(_PREFIX))
+        self._stack.push(
+            f"image {name}", lambda: self._disown(name, previous), labelled=name.startswith(_PREFIX), thing=name
+        )
 
     def _disown(self, name: str, previous: str) -> None:
         try:
@@ -201,10 +205,13 @@ class OwnedImages:
         found = self._engine.images.load(_chunks(path))
         for name in found:
             if before.get(name) is None:
-                self._stack.push(f"image {name}", lambda name=name: self._disown(name, ""))  # type: ignore[misc]
+                self._own_again(name, "")
             elif before[name] != self._engine.images.get(name).id:
-                self._stack.push(f"image {name}", lambda name=name, was=before[name]: self._disown(name, was))  # type: ignore[misc]
+                self._own_again(name, before[name])
         return self._engine.images.get(found[0])
+
+    def _own_again(self, name: str, previous: str) -> None:
+        self._stack.push(f"image {name}", lambda: self._disown(name, previous), thing=name)
 
     def _names(self) -> Mapping[str, str]:
         names: dict[str, str] = {}
@@ -215,7 +222,7 @@ class OwnedImages:
 
     def commit(self, found: str, ref: str) -> Image:
         """Own the image that a commit made."""
-        self._stack.push(f"image {ref or found}", lambda: self._disown(ref or found, ""))
+        self._stack.push(f"image {ref or found}", lambda: self._disown(ref or found, ""), thing=ref or found)
         return self._engine.images.get(ref or found)
 
 

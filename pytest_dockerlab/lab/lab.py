@@ -26,12 +26,14 @@ from pytest_dockerlab.lab.supplies import Supplies
 from pytest_dockerlab.lab.waiting import Wait
 from pytest_dockerlab.platforms import Platform
 from pytest_dockerlab.quantity import to_seconds
+from pytest_dockerlab.reaping.kept import Kept, keep
 from pytest_dockerlab.run.parse import Command, RunSettings
 from pytest_dockerlab.settings import Settings
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from pytest_dockerlab.engine.content import Turn
     from pytest_dockerlab.engine.engine import Engine
     from pytest_dockerlab.engine.results import Transfer
 
@@ -62,12 +64,14 @@ class Lab(Supplies):
         recorder: Recorder | None = None,
         owner: Owner | None = None,
         on_progress: Callable[[str], None] | None = None,
+        turn: Turn | None = None,
     ) -> None:
         """Args:
         bases: brings base images.
         run: name of the run, the same in all its processes.
         owner: the process whose end is the end of what is made; this one by default.
         on_progress: gets a line for people when a build moves on.
+        turn: held while a content is built: others that build the same wait, and find it in the cache.
         """
         self.scope = scope
         self.bases = bases
@@ -75,7 +79,9 @@ class Lab(Supplies):
         run = run or secrets.token_hex(4)
         ownership, stack = Ownership(run=run, owner=owner or Owner.of(), scope=scope), ClosingStack()
         self._settings = settings or Settings()
-        self._images = OwnedImages(engine, bases, stack, self.recorder, run=run, scope=scope, on_progress=on_progress)
+        self._images = OwnedImages(
+            engine, bases, stack, self.recorder, run=run, scope=scope, on_progress=on_progress, turn=turn
+        )
         folders = Folders(engine, lambda ref: self._images.bring(ref)[0], ownership.labels)
         self._containers = ContainerMaker(engine, self._images, folders, stack, self.recorder, ownership)
         super().__init__(engine, ownership, stack, folders, self._images, self._containers)
@@ -276,6 +282,27 @@ class Lab(Supplies):
     def describe_failure(self) -> tuple[tuple[str, str], ...]:
         """Titles and texts that may explain a failed test: the build that failed, each container's state and log."""
         return failure.describe(self.engine, tuple(self._containers.made.items()), self._failed_build)
+
+    def keep(self, test: str) -> Kept | None:
+        """Have the containers that are there now, and what they need, survive this lab and its run.
+
+        Args:
+            test: on whose account.
+
+        Returns:
+            What is kept; ``None`` where there is no container.
+        """
+        kept = keep(
+            self.engine,
+            tuple(self._containers.made),
+            run=self.ownership.run,
+            test=test,
+            folders=self._containers.own_folders,
+            names=self._stack.things,
+        )
+        if kept is not None:
+            self._stack.spare({*kept.things, *kept.folders, *kept.names})
+        return kept
 
     def leave(self) -> None:
         """Close, and leave what carries the run's label to the sweep at the run's end; the rest is removed.

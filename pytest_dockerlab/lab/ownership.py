@@ -2,78 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 
-from pytest_dockerlab.errors import EngineError, FormatError, LabError, NotFound
+from pytest_dockerlab.errors import EngineError, EngineUnreachable, LabError, NotFound
+from pytest_dockerlab.reaping.owner import LABEL_OWNER, LABEL_RUN, LABEL_SCOPE, Owner, owned_by
 
-__all__ = ["LABEL_OWNER", "LABEL_RUN", "LABEL_SCOPE", "ClosingStack", "Owner", "Ownership"]
+__all__ = ["LABEL_OWNER", "LABEL_RUN", "LABEL_SCOPE", "LABEL_SHARED", "ClosingStack", "Owner", "Ownership"]
 
-LABEL_RUN = "org.dockerlab.run"
-LABEL_OWNER = "org.dockerlab.owner"
-LABEL_SCOPE = "org.dockerlab.scope"
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """A process, named so that no other one ever has the same name.
-
-    A pid comes back after a while, and after a reboot; with the time it started at (clock ticks since
-    boot, field 22 of ``/proc/PID/stat``, proc(5)) and the boot's id it does not.
-    """
-
-    host: str
-    boot: str
-    pid: int
-    started: str
-
-    @classmethod
-    def of(cls, pid: int | None = None) -> Owner:
-        """The name of a living process of this host, by default of this one."""
-        number = os.getpid() if pid is None else pid
-        return cls(platform.node().replace(":", "_"), _boot_id(), number, _started(number))
-
-    @classmethod
-    def parse(cls, text: str) -> Owner:
-        """Read the label's value.
-
-        Raises:
-            FormatError: another form.
-        """
-        parts = text.split(":")
-        if len(parts) != 4 or not parts[2].isdecimal():
-            raise FormatError(f"not an owner: {text!r}", remedy="it is written host:boot-id:pid:starttime")
-        return cls(parts[0], parts[1], int(parts[2]), parts[3])
-
-    @property
-    def alive(self) -> bool | None:
-        """Whether the process lives; ``None`` for one of another host, of which nothing can be known here."""
-        if self.host != platform.node().replace(":", "_"):
-            return None
-        return self.boot == _boot_id() and bool(self.started) and _started(self.pid) == self.started
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.boot}:{self.pid}:{self.started}"
-
-
-def _boot_id() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""  # not Linux
-
-
-def _started(pid: int) -> str:
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""  # gone, or not Linux
-    # The command stands in parentheses and may hold spaces and parentheses itself.
-    return text.rpartition(")")[2].split()[19]
+# On a container that the processes of a run share: which one.
+LABEL_SHARED = "org.dockerlab.shared"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +25,7 @@ class Ownership:
 
     @property
     def labels(self) -> Mapping[str, str]:
-        return {LABEL_RUN: self.run, LABEL_OWNER: str(self.owner), LABEL_SCOPE: self.scope}
+        return owned_by(self.run, self.owner, self.scope)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +33,7 @@ class _Entry:
     what: str
     close: Callable[[], None]
     labelled: bool
+    thing: str
 
 
 class ClosingStack:
@@ -107,21 +47,39 @@ class ClosingStack:
         self._next = 0
         self._lock = threading.Lock()
 
-    def push(self, what: str, close: Callable[[], None], *, labelled: bool = False) -> int:
+    def push(self, what: str, close: Callable[[], None], *, labelled: bool = False, thing: str = "") -> int:
         """Remember how ``what`` is removed; the result takes it out again (``discard``).
 
         Args:
             labelled: a sweep of the engine would find it, too, by the run's label.
+            thing: by which ``spare`` finds it: a container's or network's id, a volume's or image's name, a path.
         """
         with self._lock:
             self._next += 1
-            self._entries[self._next] = _Entry(what=what, close=close, labelled=labelled)
+            self._entries[self._next] = _Entry(what=what, close=close, labelled=labelled, thing=thing)
             return self._next
 
     def discard(self, ticket: int) -> None:
         """Forget an entry: its thing is gone already."""
         with self._lock:
             self._entries.pop(ticket, None)
+
+    def name(self, ticket: int, thing: str) -> None:
+        """Say what an entry's thing is called, where that was not known when it was pushed."""
+        with self._lock:
+            if (entry := self._entries.get(ticket)) is not None:
+                self._entries[ticket] = replace(entry, thing=thing)
+
+    @property
+    def things(self) -> frozenset[str]:
+        """What the entries' things are called."""
+        with self._lock:
+            return frozenset(entry.thing for entry in self._entries.values() if entry.thing)
+
+    def spare(self, things: Collection[str]) -> None:
+        """Forget the entries of these things: somebody else removes them."""
+        with self._lock:
+            self._entries = {ticket: entry for ticket, entry in self._entries.items() if entry.thing not in things}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -134,11 +92,14 @@ class ClosingStack:
     def close(self) -> None:
         """Call every closer, last pushed first. A thing that is gone already is fine.
 
+        An engine that does not answer is not asked for each thing anew: what a sweep would find is left to it.
+
         Raises:
-            EngineError: some could not be removed; it names each with its reason.
+            EngineError: some could not be removed; it names each with its reason. ``EngineUnreachable`` if that is why.
             BaseException: an interrupt, after everything else was closed.
         """
         failures: list[tuple[str, Exception]] = []
+        lost: EngineUnreachable | None = None
         interrupt: BaseException | None = None
         total = 0
         while True:
@@ -147,10 +108,16 @@ class ClosingStack:
                     break
                 entry = self._entries.pop(max(self._entries))
             total += 1
+            if lost is not None and entry.labelled:
+                failures.append((entry.what, lost))
+                continue
             try:
                 entry.close()
             except NotFound:
                 pass  # Somebody was faster: what was wanted is so.
+            except EngineUnreachable as error:
+                lost = error
+                failures.append((entry.what, error))
             except Exception as error:  # the others must go whatever this one's reason is
                 failures.append((entry.what, error))
             except BaseException as error:  # Ctrl-C while closing: first finish, then obey
@@ -159,8 +126,11 @@ class ClosingStack:
             raise interrupt
         if failures:
             rows = "\n".join(f"  {what}: {_first_line(error)}" for what, error in failures)
+            what = f"{len(failures)} of {total} things of this lab could not be removed:\n{rows}"
+            if lost is not None:
+                raise EngineUnreachable(what, remedy=f"{lost.remedy}; they go when it answers again") from lost
             raise EngineError(
-                f"{len(failures)} of {total} things of this lab could not be removed:\n{rows}",
+                what,
                 remedy=f"look for what is left by its label: docker ps -a --filter label={LABEL_RUN}",
             ) from failures[0][1]
 

@@ -52,7 +52,9 @@ class Supplies:
         """
         self._check_open()
         made = self.engine.volumes.create(name, labels=self.ownership.labels)
-        self._stack.push(f"volume {made}", lambda: self.engine.volumes.remove(made, force=True), labelled=True)
+        self._stack.push(
+            f"volume {made}", lambda: self.engine.volumes.remove(made, force=True), labelled=True, thing=made
+        )
         volume = Volume(name=made, engine=self.engine)
         if content:
             helper = self._containers.create("alpine", None, {"volumes": {volume: "/volume"}}, 60)
@@ -70,7 +72,9 @@ class Supplies:
         self._check_open()
         name = name or f"dockerlab-{self.ownership.run}-{secrets.token_hex(3)}"
         made = self.engine.networks.create(name, labels=self.ownership.labels, internal=internal)
-        self._stack.push(f"network {name}", lambda: self.engine.networks.remove(made, force=True), labelled=True)
+        self._stack.push(
+            f"network {name}", lambda: self.engine.networks.remove(made, force=True), labelled=True, thing=made
+        )
         return Network(name=name, id=made, engine=self.engine)
 
     def registry(self) -> Registry:
@@ -88,8 +92,8 @@ class Supplies:
                 f"the engine at {self.engine.endpoint.url} can't reach a registry on this machine's loopback",
                 remedy="use a private engine (DOCKERLAB_ENGINE=private), or a registry that it can reach",
             )
-        storage = Path(tempfile.mkdtemp(prefix="dockerlab-registry-"))
-        process = RegistryProcess(storage)
+        storage = Path(tempfile.mkdtemp(prefix="dockerlab-registry-", dir=self.engine.scratch))
+        process = RegistryProcess(storage, scratch=self.engine.scratch)
         self._stack.push("registry", lambda: Registry.end(process, storage))
         process.start()
         self._images.registries.add(process.address)
@@ -105,7 +109,7 @@ class Supplies:
         if not tc.is_local(self.engine.endpoint):
             self.engine.capabilities.require("local_files")
         folder = self._folders.make(uid, uid if gid is None else gid, mode)
-        self._stack.push(f"folder {folder}", lambda: self._folders.remove(folder))
+        self._stack.push(f"folder {folder}", lambda: self._folders.remove(folder), thing=str(folder))
         self._containers.own_folders.add(str(folder))
         return folder
 

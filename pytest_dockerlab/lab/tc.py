@@ -215,7 +215,8 @@ class LabContainer(DockerContainer):
         return self._container
 
     def get_logs(self) -> tuple[bytes, bytes]:
-        logs = self.engine.containers.logs(self._id)
+        # What is waited for stands at the beginning or has just been said, however much there is between.
+        logs = self.engine.containers.logs(self._id, ends=True)
         return logs.stdout, logs.stderr
 
     def reload(self) -> None:

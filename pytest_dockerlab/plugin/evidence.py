@@ -11,10 +11,12 @@ import pytest
 from pytest_dockerlab.errors import EngineError, LabError
 from pytest_dockerlab.findings import CheckFailed
 
-__all__ = ["attach", "compare_layers", "hide_our_frames", "is_engines_fault"]
+__all__ = ["attach", "compare_layers", "hide_our_frames", "is_engines_fault", "is_marked", "mark"]
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _SHORT = 12
+# Attribute of a report: xdist hands it over as it is.
+_FAULT = "dockerlab_engines_fault"
 
 
 def is_engines_fault(error: BaseException) -> bool:
@@ -22,10 +24,31 @@ def is_engines_fault(error: BaseException) -> bool:
     return isinstance(error, EngineError)
 
 
-def attach(report: pytest.TestReport, error: BaseException, sections: Sequence[tuple[str, str]]) -> None:
-    """Put the evidence under a failed test's traceback."""
-    if is_engines_fault(error):
-        text = f"{error}\nNothing is known about what the test wanted to show: its engine did not do its part."
+def mark(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Make the report an error of the run: nothing was found out about what the test is of."""
+    setattr(report, _FAULT, True)
+    item.user_properties.append(("dockerlab", "not judged: the engine's fault"))
+
+
+def is_marked(report: object) -> bool:
+    """Whether ``mark`` was called for this report, in whichever process."""
+    return bool(getattr(report, _FAULT, False))
+
+
+def attach(
+    report: pytest.TestReport,
+    error: BaseException,
+    fault: BaseException | None,
+    sections: Sequence[tuple[str, str]],
+) -> None:
+    """Put the evidence under a failed test's traceback.
+
+    Args:
+        error: what the test failed with.
+        fault: the engine's, if that is why.
+    """
+    if fault is not None:
+        text = f"{fault}\nNothing is known about what the test wanted to show: its engine did not do its part."
         report.sections.append(("dockerlab: the engine's fault", text))
     said = str(error)
     report.sections.extend((f"dockerlab: {title}", text) for title, text in sections if text.strip() not in said)

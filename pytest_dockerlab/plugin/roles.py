@@ -61,6 +61,10 @@ class Tests:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        if (run := known_run(item.config)) is not None and item.get_closest_marker("row") is not None:
+            from pytest_dockerlab.plugin import marks
+
+            marks.record_place(item, *run.place)
         if item.get_closest_marker("requires") is None:
             return
         from pytest_dockerlab.plugin import marks
@@ -83,9 +87,17 @@ class Tests:
         evidence.hide_our_frames(call.excinfo.value)
         report = yield
         if report.failed and (run := known_run(item.config)) is not None:
-            evidence.attach(report, call.excinfo.value, run.evidence(getattr(item, "fixturenames", ())))
-            if evidence.is_engines_fault(call.excinfo.value):
+            if run.settings.keep == "failed" and call.when != "teardown":
+                run.keep(getattr(item, "fixturenames", ()), item.nodeid)
+            names = getattr(item, "fixturenames", ())
+            fault = run.fault(call.excinfo.value, names)
+            evidence.attach(report, call.excinfo.value, fault, run.evidence(names))
+            if fault is not None:
+                evidence.mark(item, report)
                 run.tally.unjudged.append(item.nodeid)
+                if (lost := run.lost()) is not None:
+                    # Every other test would only say the same, one after another.
+                    item.session.shouldstop = str(lost)
         return report
 
     def pytest_runtest_teardown(self, item: pytest.Item) -> None:
@@ -123,7 +135,7 @@ class Leader:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._engine = ""
+        self._engines: list[str] = []
         self._workers: set[str] = set()
 
     @pytest.hookimpl(trylast=True)
@@ -151,24 +163,40 @@ class Leader:
             run_of(self._config).tally.merge(told)
 
     def _show_engine(self) -> None:
-        if not self._engine and (run := known_run(self._config)) is not None and run.headline:
-            self._engine = run.headline
-            run.progress.now(self._engine)
+        if (run := known_run(self._config)) is None:
+            return
+        for headline in run.headlines:
+            if headline not in self._engines:
+                if not self._engines and (idle := run.idle_engines(len(self._workers))):
+                    run.progress.now(idle)
+                self._engines.append(headline)
+                run.progress.now(headline)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if (run := known_run(self._config)) is not None:
-            run.close(crashed=bool(self._workers))
+            # A test that asks for a lab only while it runs has its engine found late.
+            self._engines = run.headlines or self._engines
+            broken = session.exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
+            run.close(crashed=broken or bool(self._workers))
             if run.tally.trouble and session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
+        if report.failed and report.when == "call":
+            from pytest_dockerlab.plugin.evidence import is_marked
+
+            return ("error", "E", "ERROR") if is_marked(report) else None
+        return None
+
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if not self._engine or (run := known_run(self._config)) is None:
+        if not self._engines or (run := known_run(self._config)) is None:
             return
         verbosity = self._config.get_verbosity()
-        if verbosity >= 0 or run.tally.trouble:
+        if verbosity >= 0 or run.tally.trouble or run.tally.kept:
             from pytest_dockerlab.plugin.summary import summary
 
             terminalreporter.write_sep("=", "dockerlab")
-            for line in summary(self._engine, run.tally, verbose=verbosity > 0):
+            for line in summary(sorted(self._engines), run.tally, verbose=verbosity > 0):
                 terminalreporter.write_line(line)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
 __all__ = ["Folder", "Seat"]
-
-_OWNER = "owner.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,10 +85,32 @@ class Folder:
 
     def write(self, name: str, record: Mapping[str, Any]) -> None:
         """Write a record at once; hold a lock where several may write."""
+        self.write_bytes(name, json.dumps(record).encode())
+
+    def read_bytes(self, name: str) -> bytes:
+        """What ``write_bytes`` wrote under this name."""
+        return (self.path / name).read_bytes()
+
+    def write_bytes(self, name: str, data: bytes) -> None:
+        """As ``write``, for what is no JSON."""
         self.make()
-        draft = self.path / f"{name}.{os.getpid()}"
-        draft.write_text(json.dumps(record), "utf-8")
+        draft = self.path / f"{name}.{os.getpid()}-{threading.get_ident()}"
+        draft.write_bytes(data)
         draft.replace(self.path / name)
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a record."""
+        return (self.path / name).exists()
+
+    def forget(self, prefix: str) -> None:
+        """Remove the records whose names begin so."""
+        for path in self.path.glob(f"{prefix}*.json"):
+            path.unlink(missing_ok=True)
+
+    def records(self, prefix: str) -> list[dict[str, Any]]:
+        """The records whose names begin so, in the order of their names."""
+        names = sorted(path.name for path in self.path.glob(f"{prefix}*.json"))
+        return [record for name in names if (record := self.read(name)) is not None]
 
     def make(self) -> None:
         """Make it, closed to other users."""
@@ -102,22 +123,21 @@ class Folder:
         for path in sorted(self.path.glob(f"{prefix}*.lock")):
             yield self.lock(path.stem)
 
-    def claim(self, owner: int) -> None:
-        """Say whose run this is, and remove the folders of runs that were killed before they could.
+    def claim(self, owner: int) -> Path:
+        """Say whose run this is. Returns the run's scratch folder.
 
         Args:
             owner: pid of the process whose end is the run's end.
         """
-        from pytest_dockerlab.lab.ownership import Owner
+        from pytest_dockerlab.reaping import beside
 
-        self.write(_OWNER, {"owner": str(Owner.of(owner))})
-        for path in self.path.parent.glob(f"*/{_OWNER}"):
-            other = Folder(path.parent.name)
-            record = other.read(_OWNER)
-            # None: it is going at this moment, or its owner is on another host and may live.
-            if record is not None and Owner.parse(record["owner"]).alive is False:
-                other.remove()
+        self.make()
+        return beside.begin(self.path, owner)
 
     def remove(self) -> None:
         """At the end of the run, when no other process of it is left."""
+        from pytest_dockerlab.reaping import beside
+
+        if (record := beside.RunRecord.read(self.path)) is not None:
+            beside.remove_scratch(record)
         shutil.rmtree(self.path, ignore_errors=True)

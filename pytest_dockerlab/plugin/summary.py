@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_dockerlab.plugin.tally import Tally
@@ -38,11 +38,14 @@ def headline(engine: Engine) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def summary(engine: str, tally: Tally, *, verbose: bool = False) -> list[str]:
+def summary(engines: Sequence[str], tally: Tally, *, verbose: bool = False) -> list[str]:
     """The lines of the section at the end; none for a run that did nothing with an engine."""
-    if not engine:
+    if not engines:
         return []
-    rows = [("engine", engine)]
+    rows = [
+        ("engine" if len(engines) == 1 else "engines" if number == 0 else "", engine)
+        for number, engine in enumerate(engines)
+    ]
     if bases := [f"{name} ({_KINDS[kind]})" for name, kind in sorted(tally.bases.items()) if kind in _KINDS]:
         rows.append(("bases", ", ".join(bases)))
     builds, containers = tally.events.get("builds", []), tally.events.get("containers", [])
@@ -57,12 +60,24 @@ def summary(engine: str, tally: Tally, *, verbose: bool = False) -> list[str]:
     if slow:
         rows.append(("slowest", " · ".join(f"{name} {seconds:.1f} s" for name, seconds in slow[:3])))
     rows.extend(("not judged", f"{name}: the engine's fault") for name in tally.unjudged)
+    for kept in tally.kept:
+        rows.append(("kept", f"of {kept['test']}:"))
+        rows.extend(("", line) for line in _ways_in(kept))
+    rows.extend(("", f"to remove it all: {way}") for way in dict.fromkeys(kept["remove"] for kept in tally.kept))
     rows.extend(("left over", text.replace("\n", "\n" + " " * 12)) for text in tally.trouble)
     if verbose:
         rows.extend(("build", _build(event)) for event in builds)
     else:
         rows.append(("more", "-v lists each build; `dockerlab doctor` tells what this engine can"))
     return [f"{title:<12}{text}" for title, text in rows]
+
+
+def _ways_in(kept: Mapping[str, Any]) -> Iterable[str]:
+    for name, runs in kept["containers"].items():
+        # One that has ended can't be entered; its files can be looked at.
+        yield f"{kept['docker']} exec -it {name} sh" if runs else f"{kept['docker']} logs {name}"
+        if not runs:
+            yield f"{kept['docker']} export {name} | tar -tv"
 
 
 def _builds(builds: Iterable[Mapping[str, Any]]) -> str:

@@ -15,6 +15,8 @@ class Tally:
         events: what the labs recorded (``lab.events.Recorder.to_json``).
         bases: name of a base image → how it came.
         unjudged: tests that the engine kept from being carried out.
+        kept: what stays on request: ``test``, ``containers`` (name → whether it runs), ``docker`` (how to call it),
+            ``remove`` (how it goes).
         trouble: what could not be removed, or ended badly, at the end.
     """
 
@@ -22,11 +24,18 @@ class Tally:
         self.events: dict[str, list[dict[str, Any]]] = {}
         self.bases: dict[str, str] = {}
         self.unjudged: list[str] = []
+        self.kept: list[dict[str, Any]] = []
         self.trouble: list[str] = []
 
     def to_json(self) -> dict[str, Any]:
         """For a worker to hand over."""
-        return {"events": self.events, "bases": self.bases, "unjudged": self.unjudged, "trouble": self.trouble}
+        return {
+            "events": self.events,
+            "bases": self.bases,
+            "unjudged": self.unjudged,
+            "kept": self.kept,
+            "trouble": self.trouble,
+        }
 
     def merge(self, data: Mapping[str, Any]) -> None:
         """Take over what another process's ``to_json`` gave."""
@@ -37,4 +46,5 @@ class Tally:
             if self.bases.get(name, "present") == "present":
                 self.bases[name] = kind
         self.unjudged.extend(data.get("unjudged", ()))
+        self.kept.extend(data.get("kept", ()))
         self.trouble.extend(data.get("trouble", ()))

@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_dockerlab.errors import UsageError
+from pytest_dockerlab.stubs.server import StubServer
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from pytest_httpserver import HTTPServer
     from werkzeug import Request, Response
 
@@ -56,52 +55,41 @@ class ChatRequest:
         return next((content for role, content in reversed(self.messages) if role == "user"), "")
 
 
-class ChatEndpoint:
+class ChatEndpoint(StubServer):
     """A server for ``POST /v1/chat/completions`` and ``GET /v1/models``.
 
     Use it as a context manager. From a container it is reached at ``url("host.docker.internal")``, where the
-    container was given ``extra_hosts={"host.docker.internal": "host-gateway"}``.
+    container was given ``extra_hosts={"host.docker.internal": "host-gateway"}``. Where containers can't reach
+    this machine, ``ChatBeside`` is the same in a container of its own.
 
     Args:
         key: the API key that is accepted; any other gets a 401.
-        address: what to listen on; all interfaces by default, since containers come in over a bridge.
+        address, port: what to listen on, see ``StubServer``.
         models: what ``/v1/models`` lists; another model is answered with a 404.
     """
 
+    title = "chat endpoint"
+
     def __init__(
-        self, *, key: str = "sk-stand-in", address: str = "0.0.0.0", models: tuple[str, ...] = ("gpt-4o-mini",)
+        self,
+        *,
+        key: str = "sk-stand-in",
+        address: str = "0.0.0.0",
+        port: int = 0,
+        models: tuple[str, ...] = ("gpt-4o-mini",),
     ) -> None:
+        super().__init__(port=port, address=address)
         self.key = key
         self.models = models
-        self._address = address
         self._answers: dict[str, str] = {}
         self._faults: deque[tuple[int, float, str]] = deque()
         self._seen: list[ChatRequest] = []
         self._lock = threading.Lock()
-        self._server: HTTPServer | None = None
 
-    def __enter__(self) -> ChatEndpoint:
-        from pytest_httpserver import HTTPServer
-
-        self._server = HTTPServer(host=self._address, port=0, threaded=True)
-        self._server.expect_request("/v1/chat/completions", method="POST").respond_with_handler(self._complete)
-        self._server.expect_request("/v1/models", method="GET").respond_with_handler(self._list_models)
-        self._server.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._server is not None:
-            self._server.stop()
-            self._server = None
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        if self._server is None:
-            raise UsageError("the chat endpoint is not running", remedy="use it in a with statement")
-        return int(self._server.port)
+    def routes(self, server: HTTPServer) -> None:
+        """Answer the paths of the API that chat clients use."""
+        server.expect_request("/v1/chat/completions", method="POST").respond_with_handler(self._complete)
+        server.expect_request("/v1/models", method="GET").respond_with_handler(self._list_models)
 
     def url(self, host: str = "127.0.0.1") -> str:
         """What the client takes as its base URL (``OPENAI_BASE_URL``)."""

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-import socket
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_dockerlab.errors import UsageError
+from pytest_dockerlab.stubs.server import StubServer
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from pytest_httpserver import HTTPServer
     from werkzeug import Request, Response
 
@@ -39,7 +37,7 @@ class Fetch:
     size: int
 
 
-class DownloadSite:
+class DownloadSite(StubServer):
     """Serves files by their paths.
 
     Use it as a context manager. From a build or a container it is reached at ``url(path, host)`` with a host name
@@ -51,38 +49,19 @@ class DownloadSite:
         address: what to listen on; all interfaces by default, since containers come in over a bridge.
     """
 
+    title = "download site"
+
     def __init__(self, files: Mapping[str, bytes] | None = None, *, port: int = 0, address: str = "0.0.0.0") -> None:
-        self._address = address
-        self._wanted_port = port
+        super().__init__(port=port, address=address)
         self._files: dict[str, bytes] = {}
         self._seen: list[Fetch] = []
         self._lock = threading.Lock()
-        self._server: HTTPServer | None = None
         for path, content in (files or {}).items():
             self.add(path, content)
 
-    def __enter__(self) -> DownloadSite:
-        from pytest_httpserver import HTTPServer
-
-        port = self._wanted_port if _is_free(self._address, self._wanted_port) else 0
-        self._server = HTTPServer(host=self._address, port=port, threaded=True)
-        self._server.expect_request(re.compile(".*")).respond_with_handler(self._serve)
-        self._server.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._server is not None:
-            self._server.stop()
-            self._server = None
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        if self._server is None:
-            raise UsageError("the download site is not running", remedy="use it in a with statement")
-        return int(self._server.port)
+    def routes(self, server: HTTPServer) -> None:
+        """Answer every path."""
+        server.expect_request(re.compile(".*")).respond_with_handler(self._serve)
 
     def add(self, path: str, content: bytes) -> None:
         """Serve ``content`` at ``path`` (``/archive/setup.sh``) from now on."""
@@ -119,14 +98,3 @@ class DownloadSite:
         if content is None:
             return Response(f"{status}: {request.path}\n", status=status, content_type="text/plain")
         return Response(content, content_type="application/octet-stream")
-
-
-def _is_free(address: str, port: int) -> bool:
-    # Asked beforehand: werkzeug ends the process for a port that is taken.
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address, port))
-        except OSError:
-            return False
-    return True

@@ -28,6 +28,7 @@ from pytest_dockerlab.assertions import (
     assert_owner,
     assert_platform,
     assert_shares_layers,
+    assert_transferred,
     assert_user,
     assert_volumes,
     assert_wasted_bytes,
@@ -253,3 +254,13 @@ def test_the_context_is_measured(shop: Build) -> None:
     assert assert_context_size(shop, "10k") == shop.context_bytes
     with pytest.raises(CheckFailed, match=r"(?s)the build context is .*expected: at most 10 B.*in 2 files"):
         assert_context_size(shop, 10)
+
+
+def test_what_a_push_moved(lab: Lab, shop: Build) -> None:
+    """To a registry of its own every layer is sent once, and none the second time."""
+    name = f"{lab.registry().address}/shop:1"
+    lab.tag(shop, name)
+    assert len(assert_transferred(lab.push(name), len(shop.image.layers), kept=0)) == len(shop.image.layers)
+    assert assert_transferred(lab.push(name), 0, kept=len(shop.image.layers)) == ()
+    with pytest.raises(CheckFailed, match=r"(?s)0 layers moved, \d+ of \d+ were there.*Layer already exists"):
+        assert_transferred(lab.push(name), 1)

@@ -30,8 +30,8 @@ from pytest_dockerlab.engine.endpoint import Endpoint
 from pytest_dockerlab.engine.private import network, slots
 from pytest_dockerlab.engine.private.cleaning import mounts_under
 from pytest_dockerlab.engine.private.dns import Forwarder
-from pytest_dockerlab.engine.private.processes import alive, engine_processes, started
 from pytest_dockerlab.engine.private.registry import RegistryProcess
+from pytest_dockerlab.engine.processes import alive, engine_processes, started
 from pytest_dockerlab.errors import EngineStartFailed, NotFound
 from pytest_dockerlab.settings import Settings
 

@@ -16,7 +16,7 @@ import pytest
 
 from pytest_dockerlab.engine import private
 from pytest_dockerlab.engine.private import podman
-from pytest_dockerlab.engine.private.processes import engine_processes
+from pytest_dockerlab.engine.processes import engine_processes
 
 needs_user = pytest.mark.skipif(os.getuid() == 0, reason="for a user who is not root")
 needs_engine = pytest.mark.usefixtures("private_engines")

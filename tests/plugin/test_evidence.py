@@ -104,7 +104,7 @@ def test_an_error_with_a_remedy_ends_where_the_users_code_ends(pytester: pytest.
 
 
 def test_a_fault_of_the_engine_is_told_as_such(pytester: pytest.Pytester, engine: Lab) -> None:
-    """An error of the engine is nobody's failed test: the report and the summary say so."""
+    """An error of the engine is an error of the run, nobody's failed test: report, summary and JUnit's XML say so."""
     pytester.makepyfile(
         """
         from pytest_dockerlab import DiskFull
@@ -113,8 +113,9 @@ def test_a_fault_of_the_engine_is_told_as_such(pytester: pytest.Pytester, engine
             raise DiskFull("no space left on device", remedy="docker system prune")
         """
     )
-    result = pytester.runpytest_subprocess()
-    result.assert_outcomes(failed=1)
+    result = pytester.runpytest_subprocess("--junit-xml=it.xml")
+    result.assert_outcomes(errors=1)
+    assert "not judged: the engine's fault" in (pytester.path / "it.xml").read_text()
     result.stdout.fnmatch_lines(
         [
             "*- dockerlab: the engine's fault -*",

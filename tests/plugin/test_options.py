@@ -45,6 +45,21 @@ def test_flags_are_off_until_they_are_given(pytester: pytest.Pytester) -> None:
     assert read.strict
 
 
+def test_the_engines_silence_is_bounded(pytester: pytest.Pytester) -> None:
+    """``--dockerlab-timeout`` takes seconds, or a duration; a minute by default."""
+    assert settings(pytester).timeout == 60
+    assert settings(pytester, "--dockerlab-timeout=90").timeout == 90
+    assert settings(pytester, "--dockerlab-timeout=2m").timeout == 120
+
+
+@pytest.mark.parametrize(("text", "said"), [("soon", "not a duration: 'soon'"), ("0", "too short*: '0'")])
+def test_a_bad_timeout_is_told(pytester: pytest.Pytester, text: str, said: str) -> None:
+    """With what named it, and what may stand there."""
+    result = pytester.runpytest_subprocess(f"--dockerlab-timeout={text}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: --dockerlab-timeout: {said}", "*→ write *"])
+
+
 def test_dockerfiles_are_looked_for_below_the_root(pytester: pytest.Pytester) -> None:
     """The folder of the ini file, not the working directory, is where a relative ``dockerfiles`` starts."""
     pytester.makeini("[pytest]\ndockerlab_dockerfiles = images\n")

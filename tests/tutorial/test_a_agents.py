@@ -16,7 +16,7 @@ from pytest_dockerlab import (
     assert_no_secret,
     image_fixture,
 )
-from pytest_dockerlab.stubs import ChatEndpoint
+from pytest_dockerlab.stubs import ChatBeside, ChatEndpoint
 
 KEY = "sk-tutorial-5f0c1d7a9b3e"
 FRANCE = "What is the capital of France?"
@@ -81,6 +81,21 @@ def test_a12_a_busy_endpoint_is_asked_again(lab: Lab, ex4: Build, endpoint: Chat
     endpoint.fail(429)
     assert ask(lab, ex4, endpoint).output == "The capital of France is Paris.\n"
     assert [request.status for request in endpoint.requests] == [429, 200]
+
+
+@pytest.mark.row("A12")
+@pytest.mark.requires("loopback_ports")
+def test_a12_the_endpoint_may_stand_beside(lab: Lab, ex4: Build) -> None:
+    """A12: where containers can't reach this machine, the endpoint is a container on the agent's network."""
+    chat = ChatBeside(lab, key=KEY)
+    chat.answer(FRANCE, "The capital of France is Paris.")
+    chat.fail(500)
+    env = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": chat.url()}
+    assert lab.run(ex4, env=env, network=chat.network).output == "The capital of France is Paris.\n"
+    assert [(request.status, request.question, request.key) for request in chat.requests] == [
+        (500, FRANCE, KEY),
+        (200, FRANCE, KEY),
+    ]
 
 
 @pytest.mark.row("A12")

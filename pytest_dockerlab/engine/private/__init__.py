@@ -17,13 +17,13 @@ from pathlib import Path
 from pytest_dockerlab.engine.endpoint import Endpoint
 from pytest_dockerlab.engine.private.backends import kind, missing
 from pytest_dockerlab.engine.private.cleaning import clean
-from pytest_dockerlab.engine.private.processes import alive, started
 from pytest_dockerlab.engine.private.relief import relieve as _relieve
 from pytest_dockerlab.engine.private.slots import Slot, SlotLock, State, all_slots
+from pytest_dockerlab.engine.processes import alive, started
 from pytest_dockerlab.errors import EngineError, EngineStartFailed, NotFound
 from pytest_dockerlab.settings import Settings, read_settings
 
-__all__ = ["Endpoint", "kind", "missing", "relieve", "running", "start", "states", "stop", "sweep"]
+__all__ = ["Endpoint", "hand_over", "kind", "missing", "relieve", "running", "start", "states", "stop", "sweep"]
 
 
 def start(
@@ -197,6 +197,26 @@ def stop(engine: Endpoint | int, *, timeout: float = 60.0) -> tuple[str, ...]:
     left = _clean(slot, timeout=5 if told else 0)
     left = tuple(f"engine {slot.number}: {what}" for what in left)
     return (f"engine {slot.number} ({state.kind})", *left) if state and told else left
+
+
+def hand_over(engine: Endpoint, *, timeout: float = 10.0) -> None:
+    """Let a run's private engine outlive its run, until ``dockerlab down`` or ``dockerlab sweep --kept``.
+
+    Raises:
+        EngineError: its keeper does not answer within ``timeout`` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        slot, state = next(((slot, state) for slot, state in states() if state.url == engine.url), (None, None))
+        if state is not None and not state.owner:
+            return
+        if slot is None or state is None or time.monotonic() > deadline:
+            raise EngineError(
+                f"the private engine at {engine.url} could not be kept: its keeper does not answer",
+                remedy="look at it while the test runs: pytest --pdb",
+            )
+        os.kill(state.keeper, signal.SIGUSR1)
+        time.sleep(0.02)
 
 
 def _slot_of(engine: Endpoint | int) -> Slot | None:

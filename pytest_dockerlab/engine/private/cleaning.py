@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from pytest_dockerlab.engine.private import network
-from pytest_dockerlab.engine.private.processes import descendants, end, engine_processes
 from pytest_dockerlab.engine.private.slots import Slot
+from pytest_dockerlab.engine.processes import descendants, end, engine_processes
 from pytest_dockerlab.errors import EngineError
 
 __all__ = ["clean", "mounts_under"]

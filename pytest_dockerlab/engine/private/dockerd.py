@@ -6,7 +6,9 @@ import http.client
 import json
 import os
 import shutil
+import signal
 import subprocess
+import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,9 +19,9 @@ from pytest_dockerlab.engine.private import network
 from pytest_dockerlab.engine.private.dns import Forwarder
 from pytest_dockerlab.engine.private.network import Network
 from pytest_dockerlab.engine.private.orphans import remove_orphans
-from pytest_dockerlab.engine.private.processes import end
 from pytest_dockerlab.engine.private.slots import Slot
 from pytest_dockerlab.engine.private.tuning import Tuning, tune
+from pytest_dockerlab.engine.processes import end
 from pytest_dockerlab.errors import EngineStartFailed
 
 __all__ = ["THROWAWAY", "Dockerd", "empty", "environment", "missing", "wait_until_ready"]
@@ -151,6 +153,7 @@ class Dockerd:
         if self._process is None:
             return
         if self._process.poll() is None:
+            self._process.send_signal(signal.SIGCONT)  # somebody may have frozen it
             empty(str(self.slot.socket))
             end([self._process.pid], grace=10.0)
         self._process.wait()
@@ -183,9 +186,16 @@ def empty(path: str) -> None:
     What can't be removed stays: the caller is about to end the engine, or has just started it.
     """
 
+    hangs = threading.Event()
+
     def call(method: str, target: str) -> bytes:
+        if hangs.is_set():
+            return b"null"
         try:
             return ask(path, method, target, timeout=20)[1]
+        except TimeoutError:
+            hangs.set()  # it would not answer the others either, each for as long
+            return b"null"
         except (OSError, http.client.HTTPException):
             return b"null"
 

@@ -5,7 +5,7 @@
 
 It detaches itself, reports on its standard output (one JSON object a line, the last one ``ready`` or ``failed``),
 and from then on is silent. It ends when its owner ends, when the engine ends, or on SIGTERM, and never before
-everything it made is gone.
+everything it made is gone. After SIGUSR1 it has no owner: something on its engine is kept on request.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import os
 import select
 import signal
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -26,10 +25,10 @@ from pytest_dockerlab.engine.private import dockerd, registry
 from pytest_dockerlab.engine.private.backends import Backend, choose
 from pytest_dockerlab.engine.private.cleaning import clean
 from pytest_dockerlab.engine.private.hub import answers
-from pytest_dockerlab.engine.private.processes import alive, started
 from pytest_dockerlab.engine.private.registry import RegistryProcess
 from pytest_dockerlab.engine.private.relief import keep_reserve
 from pytest_dockerlab.engine.private.slots import Slot, State, acquire
+from pytest_dockerlab.engine.processes import started, until_one_ends
 from pytest_dockerlab.errors import EngineStartFailed, LabError
 from pytest_dockerlab.places import cache_dir
 
@@ -84,6 +83,8 @@ def _say(**what: object) -> None:
 def _keep(slot: Slot, *, owner: int, owner_start: int, mirror: str, tuned: bool) -> None:
     engine = choose(slot, tuned=tuned)
     beside: RegistryProcess | None = None
+    wake, told = os.pipe()
+    signal.signal(signal.SIGUSR1, lambda *_: os.write(told, b"!"))
     try:
         if left := clean(slot):
             _say(progress=f"removed what an earlier engine left: {', '.join(left)}")
@@ -114,7 +115,7 @@ def _keep(slot: Slot, *, owner: int, owner_start: int, mirror: str, tuned: bool)
         _silence(slot)
         for note in engine.notes:
             print(note, flush=True)
-        _watch(engine, owner, owner_start)
+        _watch(engine, slot, state, owner_start, wake)
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         with contextlib.suppress(OSError):
@@ -152,24 +153,13 @@ def _silence(slot: Slot) -> None:
     os.close(log)
 
 
-def _watch(engine: Backend, owner: int, owner_start: int) -> None:
-    """Return when the owner or the engine has ended."""
-    watched = {engine.pid: started(engine.pid)}
-    if owner:
-        watched[owner] = owner_start
-    poll = select.poll()
-    for pid in watched:
-        try:
-            poll.register(os.pidfd_open(pid), select.POLLIN)
-        except (OSError, AttributeError):  # gone already, or a kernel before 5.3: the loop looks, too
-            poll = select.poll()
-            break
-    else:
-        if all(alive(pid, start) for pid, start in watched.items()):
-            poll.poll()
-        return
-    while all(alive(pid, start) for pid, start in watched.items()):
-        time.sleep(0.5)
+def _watch(engine: Backend, slot: Slot, state: State, owner_start: int, wake: int) -> None:
+    """Return when the owner or the engine has ended; from SIGUSR1 on there is no owner any more."""
+    engines = {engine.pid: started(engine.pid)}
+    until_one_ends({**engines, state.owner: owner_start} if state.owner else engines, wake)
+    if select.select([wake], [], [], 0)[0]:
+        slot.write(replace(state, owner=0, kept=True))
+        until_one_ends(engines)
 
 
 if __name__ == "__main__":

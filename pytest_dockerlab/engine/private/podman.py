@@ -11,8 +11,8 @@ from pathlib import Path
 
 from pytest_dockerlab.engine.private.dockerd import empty, environment, find, wait_until_ready
 from pytest_dockerlab.engine.private.network import Network
-from pytest_dockerlab.engine.private.processes import end
 from pytest_dockerlab.engine.private.slots import Slot
+from pytest_dockerlab.engine.processes import end
 
 __all__ = ["Podman", "missing", "namespaces"]
 

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from pytest_dockerlab.engine.private.processes import end
+from pytest_dockerlab.engine.processes import end
 from pytest_dockerlab.errors import EngineStartFailed
 
 __all__ = ["RegistryProcess", "missing"]
@@ -49,18 +49,28 @@ def _path() -> str:
 class RegistryProcess:
     """Serves ``storage`` until stopped. Several of them may serve the same one."""
 
-    def __init__(self, storage: Path, *, folder: Path | None = None, log: Path | None = None, port: int = 0) -> None:
+    def __init__(
+        self,
+        storage: Path,
+        *,
+        folder: Path | None = None,
+        log: Path | None = None,
+        port: int = 0,
+        scratch: Path | None = None,
+    ) -> None:
         """Args:
         storage: folder of the images; made if missing.
         folder: for the configuration file; a temporary one if not given.
         log: what the program says; in ``folder`` if not given.
         port: to be tried first: names of images hold it.
+        scratch: where a temporary folder is made; the system's place if not given.
         """
         self.storage = storage
         self._own = folder is None
         self._folder = folder
         self._log = log
         self._wish = port
+        self._scratch = scratch
         self._process: subprocess.Popen[bytes] | None = None
         self.address = ""
         self.config: Path | None = None
@@ -80,7 +90,7 @@ class RegistryProcess:
         program = shutil.which(_PROGRAM, path=_path()) or _PROGRAM
         self.storage.mkdir(parents=True, exist_ok=True)
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="dockerlab-registry-"))
+            self._folder = Path(tempfile.mkdtemp(prefix="dockerlab-registry-", dir=self._scratch))
         log = self._log or self._folder / "registry.log"
         deadline = time.monotonic() + timeout
         while True:

@@ -10,8 +10,8 @@ from pathlib import Path
 from pytest_dockerlab.engine.private.dockerd import THROWAWAY, empty, environment, find, wait_until_ready
 from pytest_dockerlab.engine.private.network import Network
 from pytest_dockerlab.engine.private.podman import namespaces
-from pytest_dockerlab.engine.private.processes import end, engine_processes
 from pytest_dockerlab.engine.private.slots import Slot
+from pytest_dockerlab.engine.processes import end, engine_processes
 
 __all__ = ["RootlessDockerd", "missing"]
 

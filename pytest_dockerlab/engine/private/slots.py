@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from pytest_dockerlab.engine.private.processes import alive
+from pytest_dockerlab.engine.processes import alive
 from pytest_dockerlab.errors import EngineStartFailed
 from pytest_dockerlab.places import cache_dir, runtime_dir
 
@@ -32,6 +32,7 @@ class State:
         pool: the IPv4 range of its bridges, ``""`` where it makes none on this host.
         bridge: name of its bridge, or ``""``.
         store: folder of its images and containers where that is not the slot's own.
+        kept: it was a run's, and outlives it because something on it is kept on request.
     """
 
     slot: int
@@ -44,6 +45,7 @@ class State:
     pool: str = ""
     bridge: str = ""
     store: str = ""
+    kept: bool = False
     ready: bool = False
 
 

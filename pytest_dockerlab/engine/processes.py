@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-__all__ = ["alive", "descendants", "end", "engine_processes", "started"]
+__all__ = ["alive", "descendants", "end", "engine_processes", "started", "until_one_ends"]
 
 # What an engine of ours consists of ("exe" is RootlessKit's second half, /proc/self/exe); a process is ours
 # only if it is one of these and works in our folder.
@@ -18,6 +19,8 @@ _PROGRAMS = (
     "exe", "slirp4netns", "vpnkit", "podman", "conmon", "rootlessport", "fuse-overlayfs", "aardvark-dns",
     "catatonit", "dnsmasq",
 )  # fmt: skip
+
+_PROC = Path("/proc/self/stat")  # not on macOS, where an engine may run in a virtual machine
 
 
 def _stat(pid: int) -> list[str]:
@@ -38,7 +41,48 @@ def started(pid: int) -> int:
 def alive(pid: int, start: int = 0) -> bool:
     """Whether the process runs; a zombie does not. ``start`` guards against a pid that was given out again."""
     fields = _stat(pid) if pid > 0 else []
+    if not fields and pid > 0 and not _PROC.exists():
+        return _answers_signals(pid)
     return bool(fields) and fields[0] not in "ZX" and start in (0, int(fields[19]))
+
+
+def _answers_signals(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
+
+
+def until_one_ends(watched: Mapping[int, int], wake: int | None = None) -> None:
+    """Return when one of ``watched`` (pid → start time) has ended, or when ``wake`` can be read from.
+
+    A process that is suspended, or stands in a debugger, has not ended.
+
+    Args:
+        wake: a file descriptor.
+    """
+    poll, handles = select.poll(), []
+    try:
+        for pid in watched:
+            handles.append(os.pidfd_open(pid))
+            poll.register(handles[-1], select.POLLIN)
+        seen = True
+    except (OSError, AttributeError):  # gone already, or a kernel before 5.3: look now and then
+        seen = False
+        poll = select.poll()
+    if wake is not None:
+        poll.register(wake, select.POLLIN)
+    try:
+        # After the handles were opened: a pid that was given out again by then is seen here.
+        while all(alive(pid, start) for pid, start in watched.items()):
+            if poll.poll(None if seen else 500):
+                return
+    finally:
+        for handle in handles:
+            os.close(handle)
 
 
 def _pids() -> Iterator[int]:
