@@ -24,6 +24,7 @@ NAMES: Mapping[str, str] = {
     "install": "DOCKERLAB_INSTALL",
     "dockerfiles": "DOCKERLAB_DOCKERFILES",
     "strict": "DOCKERLAB_STRICT",
+    "tuned": "DOCKERLAB_TUNED",
     "timeout": "DOCKERLAB_TIMEOUT",
     "keep": "DOCKERLAB_KEEP",
 }
@@ -41,6 +42,7 @@ class Settings:
         install: packages that are missing may be installed.
         dockerfiles: folder whose sub-folders ``lab.build("name")`` finds.
         strict: a missing capability fails instead of skipping; on where ``CI`` is set.
+        tuned: a private engine is made faster than an ordinary one.
         keep: whose containers stay on the engine: a failed test's, every test's, nobody's.
         timeout: seconds of silence after which the engine is taken to hang.
         sources: setting → what set it, for messages.
@@ -52,6 +54,7 @@ class Settings:
     install: bool = False
     dockerfiles: Path = Path("dockerfiles")
     strict: bool = False
+    tuned: bool = True
     timeout: float = 60.0
     keep: Keep = "never"
     sources: tuple[tuple[str, str], ...] = ()
@@ -115,7 +118,7 @@ def read_settings(
 
 
 def _checked(name: str, value: object, source: str) -> object:
-    if name in ("install", "strict"):
+    if name in ("install", "strict", "tuned"):
         return value if isinstance(value, bool) else _flag(str(value), source)
     text = str(value).strip()
     if name == "timeout":
