@@ -26,7 +26,6 @@ from pytest_dockerlab.build.solve import RawjsonLines, SolveStatus, Vertex, from
 from pytest_dockerlab.engine.build_errors import failure_of
 from pytest_dockerlab.engine.hijack import Frames
 from pytest_dockerlab.image.instructions import instruction_of
-from pytest_dockerlab.image.layers import scan
 from pytest_dockerlab.image.model import HistoryEntry
 from pytest_dockerlab.image.tree import find, merge
 from pytest_dockerlab.platforms import Platform
@@ -34,6 +33,7 @@ from pytest_dockerlab.quantity import to_bytes, to_nano_cpus, to_seconds
 from pytest_dockerlab.reference import Reference
 from pytest_dockerlab.run.cgroups import cgroup_paths, usage_from
 from pytest_dockerlab.run.parse import parse_run
+from tests.indexing import scan
 
 Kept = Callable[..., Any]
 Bounded = Callable[[float], AbstractContextManager[None]]
