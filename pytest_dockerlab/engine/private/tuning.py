@@ -10,10 +10,8 @@ import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from pytest_dockerlab.engine.private.in_memory import keep_in_memory
-from pytest_dockerlab.engine.private.shortcut import install
 from pytest_dockerlab.engine.private.slots import Slot
 
 __all__ = ["Tuning", "tune"]
@@ -52,11 +50,6 @@ def tune(slot: Slot, program: str, environ: Mapping[str, str] = os.environ) -> T
     if reason := keep_in_memory(slot, major=_major(program)):
         notes.append(f"the state of containers is kept on the disk: {reason}")
     more = {name: value for name, value in _GO.items() if name not in environ}
-    library = install(slot.run)
-    if isinstance(library, Path):
-        more["LD_PRELOAD"] = ":".join(filter(None, [environ.get("LD_PRELOAD", ""), str(library)]))
-    else:
-        notes.append(f"containers start 0.1 s later than they could: {library}")
     return Tuning(config=_CONFIG, environ=more, notes=tuple(notes))
 
 
