@@ -10,9 +10,10 @@ from typing import Literal, get_args
 
 from pytest_dockerlab.errors import UsageError
 
-__all__ = ["NAMES", "Bases", "Settings", "read_settings"]
+__all__ = ["NAMES", "Bases", "Lookahead", "Settings", "read_settings"]
 
 Bases = Literal["auto", "pull", "stand-in"]
+Lookahead = Literal["off", "declared", "learned"]
 
 # Setting → its environment variable; option and ini follow from the name.
 NAMES: Mapping[str, str] = {
@@ -22,6 +23,7 @@ NAMES: Mapping[str, str] = {
     "install": "DOCKERLAB_INSTALL",
     "dockerfiles": "DOCKERLAB_DOCKERFILES",
     "strict": "DOCKERLAB_STRICT",
+    "lookahead": "DOCKERLAB_LOOKAHEAD",
 }
 
 
@@ -37,6 +39,8 @@ class Settings:
         install: packages that are missing may be installed.
         dockerfiles: folder whose sub-folders ``lab.build("name")`` finds.
         strict: a missing capability fails instead of skipping; on where ``CI`` is set.
+        lookahead: what is made while an earlier test runs: ``declared`` containers; ``learned`` ones, too; nothing
+            (``off``), and then nothing is removed in the background, either.
         sources: setting → what set it, for messages.
     """
 
@@ -46,6 +50,7 @@ class Settings:
     install: bool = False
     dockerfiles: Path = Path("dockerfiles")
     strict: bool = False
+    lookahead: Lookahead = "learned"
     sources: tuple[tuple[str, str], ...] = ()
 
     def source(self, name: str) -> str:
@@ -108,6 +113,8 @@ def _checked(name: str, value: object, source: str) -> object:
     if name == "bases" and text not in get_args(Bases):
         ways = ", ".join(get_args(Bases))
         raise UsageError(f"{source}: not a way to get base images: {text!r}", remedy=f"one of {ways}")
+    if name == "lookahead" and text not in get_args(Lookahead):
+        raise UsageError(f"{source}: not a way to look ahead: {text!r}", remedy="one of off, declared, learned")
     if name == "engine" and text and not _is_engine(text):
         raise UsageError(
             f"{source}: not an engine: {text!r}",

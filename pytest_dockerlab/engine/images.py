@@ -62,6 +62,14 @@ class Images:
         # One for all who ask: an image does not change, so what one has found out is true for the others.
         return self._files.setdefault(image, EngineFiles(self._engine, self._containers, image))
 
+    def id(self, ref: str) -> str:
+        """Which image a name means now.
+
+        Raises:
+            NotFound: the engine has no such image.
+        """
+        return str(self._inspect(ref)["Id"])
+
     def _inspect(self, ref: str) -> Mapping[str, Any]:
         answer: Mapping[str, Any] = self._api.json("GET", f"/images/{ref}/json", about=f"image {ref!r}")
         return answer

@@ -21,6 +21,7 @@ _HELP: dict[str, tuple[str, str]] = {
     "install": ("", "packages that a private engine or a stand-in needs may be installed"),
     "dockerfiles": ("DIR", 'folder in which lab.build("name") looks (default: dockerfiles)'),
     "strict": ("", "a capability that the engine lacks fails a test instead of skipping it (default where CI is set)"),
+    "lookahead": ("WHAT", "what is made ahead: learned (all that can be foreseen), declared (fixtures only), off"),
 }
 
 

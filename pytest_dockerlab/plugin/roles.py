@@ -44,13 +44,14 @@ def begin(session: pytest.Session) -> LabError | None:
     if not marked and not wanted:
         return None
     from pytest_dockerlab.errors import LabError
-    from pytest_dockerlab.plugin import marks
+    from pytest_dockerlab.plugin import lookahead, marks
 
     try:
         marks.record_rows(marked)
         marks.check_marks(marked)
         if wanted:
             run_of(session.config).find_engine()
+            lookahead.begin(session, run_of(session.config))
     except LabError as error:
         return error
     return None
@@ -136,6 +137,8 @@ class Leader:
     def pytest_configure_node(self, node: Any) -> None:
         self._workers.add(node.workerinput["workerid"])
         node.workerinput["dockerlab"] = run_of(self._config).watch_workers()
+        # xdist itself hides it from its workers: whether tests of one file are all one worker's.
+        node.workerinput["dockerlab_dist"] = self._config.getoption("dist", "no")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:
@@ -159,6 +162,10 @@ class Leader:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if (run := known_run(self._config)) is not None:
             run.close(crashed=bool(self._workers))
+            if run.tally.learned:
+                from pytest_dockerlab.plugin import learned
+
+                learned.save(self._config, run.tally.learned)
             if run.tally.trouble and session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 

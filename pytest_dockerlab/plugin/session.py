@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from pytest_dockerlab.engine.engine import Engine
     from pytest_dockerlab.lab import Lab
     from pytest_dockerlab.lab.events import Recorder
+    from pytest_dockerlab.lab.ownership import Owner, Ownership
+    from pytest_dockerlab.lab.removal import Remover
+    from pytest_dockerlab.lab.stock import Stock
 
 __all__ = ["Run", "new_run"]
 
@@ -47,10 +50,14 @@ class Run:
         self.progress = progress
         self.tally = Tally()
         self.labs: dict[str, Lab] = {}
+        # Where it looks ahead (plugin.lookahead).
+        self.stock: Stock | None = None
+        self.remover: Remover | None = None
         self.folder = Folder(seat.run)
         self._engine: Engine | None = None
         self._bases: Bases | None = None
         self._recorder: Recorder | None = None
+        self._owner: Owner | None = None
         self._membership: FileLock | None = None
         self._follower: Follower | None = None
 
@@ -148,7 +155,6 @@ class Run:
         """A new lab for a fixture; the fixture ends with ``close_lab``."""
         from pytest_dockerlab.lab import Lab
         from pytest_dockerlab.lab.events import Recorder
-        from pytest_dockerlab.lab.ownership import Owner
 
         if self._recorder is None:
             self._recorder = Recorder()
@@ -159,10 +165,19 @@ class Run:
             run=self.seat.run,
             settings=self.settings,
             recorder=self._recorder,
-            owner=Owner.of(self.seat.owner),
+            owner=self.ownership(LABS[fixture]).owner,
             on_progress=self.progress.later,
+            stock=self.stock,
         )
         return lab
+
+    def ownership(self, scope: str) -> Ownership:
+        """What labs of a scope write on all that they make."""
+        from pytest_dockerlab.lab.ownership import Owner, Ownership
+
+        if self._owner is None:
+            self._owner = Owner.of(self.seat.owner)
+        return Ownership(run=self.seat.run, owner=self._owner, scope=scope)
 
     def close_lab(self, fixture: str) -> None:
         """Remove what a fixture's lab made; a worker's ``lab_run`` stays until all workers are done.
@@ -171,7 +186,8 @@ class Run:
             EngineError: something could not be removed.
         """
         if LABS[fixture] != "run" or self.seat.leads:
-            self.labs.pop(fixture).close()
+            lab = self.labs.pop(fixture)
+            lab.close() if self.remover is None else lab.retire(self.remover)
 
     def evidence(self, fixtures: Iterable[str]) -> list[tuple[str, str]]:
         """What the labs among a test's fixtures can say about its failure: (title, text)."""
@@ -189,14 +205,19 @@ class Run:
             crashed: a worker ended without having removed what it made.
         """
         self.note_bases()
+        if self.stock is not None:
+            self._guard(self.stock.close)
         self._meet()
         if self._follower is not None:
             self._follower.stop()
             self._follower = None
-        for what in (*self.labs.values(), self._bases, self._engine):
+        for what in (*self.labs.values(), self.remover, self._bases, self._engine):
             if what is not None:
                 self._guard(what.close)
         self.labs.clear()
+        if self.remover is not None:
+            self.tally.trouble.extend(self.remover.trouble)
+        self.stock = self.remover = None
         if self._recorder is not None:
             self.tally.merge({"events": self._recorder.to_json()})
         self._bases = self._engine = self._recorder = None

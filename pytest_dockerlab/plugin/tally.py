@@ -16,6 +16,7 @@ class Tally:
         bases: name of a base image → how it came.
         unjudged: tests that the engine kept from being carried out.
         trouble: what could not be removed, or ended badly, at the end.
+        learned: test → what it asked for (``plugin.learned``).
     """
 
     def __init__(self) -> None:
@@ -23,10 +24,17 @@ class Tally:
         self.bases: dict[str, str] = {}
         self.unjudged: list[str] = []
         self.trouble: list[str] = []
+        self.learned: dict[str, Any] = {}
 
     def to_json(self) -> dict[str, Any]:
         """For a worker to hand over."""
-        return {"events": self.events, "bases": self.bases, "unjudged": self.unjudged, "trouble": self.trouble}
+        return {
+            "events": self.events,
+            "bases": self.bases,
+            "unjudged": self.unjudged,
+            "trouble": self.trouble,
+            "learned": self.learned,
+        }
 
     def merge(self, data: Mapping[str, Any]) -> None:
         """Take over what another process's ``to_json`` gave."""
@@ -38,3 +46,4 @@ class Tally:
                 self.bases[name] = kind
         self.unjudged.extend(data.get("unjudged", ()))
         self.trouble.extend(data.get("trouble", ()))
+        self.learned.update(data.get("learned", {}))
