@@ -37,15 +37,23 @@ class Inside:
     # What it says
 
     def logs(
-        self, container: str, since: float | None = None, until: float | None = None, tail: int | None = None
+        self,
+        container: str,
+        since: float | None = None,
+        until: float | None = None,
+        tail: int | None = None,
+        *,
+        tty: bool | None = None,
     ) -> Output:
         """What its main process has printed so far.
 
         Args:
             since, until: seconds since the epoch.
             tail: that many last lines.
+            tty: whether it has one, for who knows; ``None`` asks.
         """
-        return _logs.logs(self._api, container, tty=self._tty(container), since=since, until=until, tail=tail)
+        tty = self._tty(container) if tty is None else tty
+        return _logs.logs(self._api, container, tty=tty, since=since, until=until, tail=tail)
 
     def follow(self, container: str, since: float | None = None, tail: int | None = None) -> _logs.LogStream:
         """What it has printed and goes on printing; iterate over it, ``close()`` it from any thread."""

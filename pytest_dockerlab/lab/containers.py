@@ -109,7 +109,8 @@ class ContainerMaker:
         spec, found = self._read(image, command, settings)
         ready = self._taken(spec, found, patient=wait is not None) if ahead else None
         made = ready or self._made(spec)
-        container = self._own(made, found, _said(image), limit, later=may_go_later(spec))
+        later = may_go_later(spec)
+        container = self._own(made, found, _said(image), limit, later=later, started=ready is not None)
         ok = False
         try:
             if ready is None:
@@ -149,7 +150,16 @@ class ContainerMaker:
         made.warnings = found.warnings
         return made
 
-    def _own(self, made: tc.LabContainer, image: Image, said: str, timeout: float, *, later: bool = False) -> Container:
+    def _own(
+        self,
+        made: tc.LabContainer,
+        image: Image,
+        said: str,
+        timeout: float,
+        *,
+        later: bool = False,
+        started: bool = False,
+    ) -> Container:
         identity = made.get_container_id()
         what = f"container {identity[:12]} of {said}"
         ticket = self._stack.push(what, lambda: self._remove(identity), labelled=True, later=later)
@@ -159,7 +169,7 @@ class ContainerMaker:
             self._stack.discard(ticket)
             self.made.pop(identity, None)
 
-        return Container(made, image, timeout=timeout, on_remove=forget, own_image=self._images.commit)
+        return Container(made, image, timeout=timeout, on_remove=forget, own_image=self._images.commit, started=started)
 
     def _remove(self, identity: str) -> None:
         self.made.pop(identity, None)

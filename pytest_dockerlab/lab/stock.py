@@ -98,7 +98,7 @@ class Stock:
         self._bounds = bounds or Bounds.of(engine.info.cpus, engine.info.memory)
         self._clock = clock
         self._items: list[_Item] = []
-        # Making these ahead is no use: they failed, or were once too often too old before somebody asked for them.
+        # Making these ahead is no use: they failed, or were once too often not asked for, or too late.
         self._failed: list[RunSpec] = []
         self._stale: list[RunSpec] = []
         self._asked: list[Asked] = []
@@ -130,6 +130,8 @@ class Stock:
                     continue
                 kept.append(item)
             self._items = kept
+            # Made for nothing: what was foreseen was wrong.
+            self._stale.extend(item.order.spec for item in left if item.state == "made")
             ahead = sum(item.state == "ordered" for item in kept)
             while len(self._threads) < min(_MAKERS, ahead):
                 self._threads.append(threading.Thread(target=self._make_all, name="dockerlab-maker", daemon=True))
@@ -175,7 +177,11 @@ class Stock:
             if item.state == "ordered":
                 item.wanted = False
                 return None
-        item.settled.wait()
+        try:
+            item.settled.wait()
+        except BaseException:  # Ctrl-C: nobody will use it
+            self._drop(item)
+            raise
         if item.state == "failed":
             return None
         if self._fit(item):
@@ -187,10 +193,12 @@ class Stock:
         self._remove(item)
         return None
 
-    def asked(self) -> tuple[Asked, ...]:
-        """What was asked for since the last call, whether it was there or not."""
+    def asked(self, *, forget: bool = True) -> tuple[Asked, ...]:
+        """What was asked for, whether it was there or not, since it was last forgotten."""
         with self._changed:
-            asked, self._asked = tuple(self._asked), []
+            asked = tuple(self._asked)
+            if forget:
+                self._asked.clear()
             return asked
 
     def _fit(self, item: _Item) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,11 @@ _DEPTH = 6
 _SCOPES = {"function": "test", "module": "module", "session": "session"}
 # Settings of lab.run that say nothing of the container.
 _OURS = ("wait", "check", "timeout", "ahead")
+# xdist's ways to distribute that keep tests together: what these have in common.
+_TOGETHER: Mapping[str, Callable[[pytest.Item], str]] = {
+    "loadfile": lambda item: item.nodeid.partition("::")[0],
+    "loadscope": lambda item: item.nodeid.rpartition("::")[0],
+}
 
 
 def begin(session: pytest.Session, run: Run) -> None:
@@ -43,13 +48,13 @@ def begin(session: pytest.Session, run: Run) -> None:
 class Lookahead:
     """Tells the stock, before each test, what that test and the next ones will ask for; hears what they did ask for.
 
-    An xdist worker knows for sure only its next test, and, where a file's tests stay together, the rest of the file.
+    An xdist worker knows for sure only its next test, and, where tests stay together, the rest of these.
     """
 
     def __init__(self, session: pytest.Session, run: Run, stock: Stock) -> None:
         workerinput: Mapping[str, Any] | None = getattr(session.config, "workerinput", None)
         self._alone = workerinput is None
-        self._by_file = (workerinput or {}).get("dockerlab_dist") == "loadfile"
+        self._together = _TOGETHER.get((workerinput or {}).get("dockerlab_dist", ""))
         self._run = run
         self._stock = stock
         self._items = session.items
@@ -62,6 +67,7 @@ class Lookahead:
         self._built: dict[int, str] = {}
         self._named: dict[str, str] = {}
         self._brought: dict[str, str] = {}
+        self._present: list[pytest.Item] = []
 
     def start(self) -> None:
         """Begin with the first tests, where it is known which these are."""
@@ -86,6 +92,7 @@ class Lookahead:
         recipe = recipe_of(fixturedef.func)
         if isinstance(recipe, ImageRecipe):
             self._built[id(recipe)] = str(getattr(made, "name", ""))
+            self._foresee(self._present)
         return made
 
     def _coming(self, item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.Item]:
@@ -97,24 +104,33 @@ class Lookahead:
         coming = self._items[place : place + _DEPTH]
         if self._alone:
             return coming
-        if self._by_file:
-            return [each for each in coming if each.path == nextitem.path]
+        if self._together is not None:
+            return [each for each in coming if self._together(each) == self._together(nextitem)]
         return [nextitem]
 
     # What will be asked for
 
     def _foresee(self, items: list[pytest.Item]) -> None:
+        """Order what these tests will ask for; the first of them may have begun."""
+        self._present = items
+        had = [one.order for one in self._stock.asked(forget=False)]
         orders: list[Order] = []
         for item in items:
-            if (
-                not LABS.keys().isdisjoint(getattr(item, "fixturenames", ()))
-                and item.get_closest_marker("skip") is None
-            ):
-                orders.extend(self._of(item))
+            uses_labs = not LABS.keys().isdisjoint(getattr(item, "fixturenames", ()))
+            if uses_labs and item.get_closest_marker("skip") is None:
+                for order in self._of(item, orders):
+                    if order in had:
+                        had.remove(order)
+                    else:
+                        orders.append(order)
         self._stock.order(orders)
 
-    def _of(self, item: pytest.Item) -> list[Order]:
-        """The orders for one test: what is declared, and what is learned beyond that."""
+    def _of(self, item: pytest.Item, before: Sequence[Order]) -> list[Order]:
+        """The orders for one test: what is declared, and what is learned beyond that.
+
+        Args:
+            before: orders for tests that come before it.
+        """
         orders = [order for recipe in self._recipes.of(item) if (order := self._declared(recipe)) is not None]
         more = list(orders)
         for wish in self._memory.foresee(item) if self._memory is not None else ():
@@ -124,10 +140,12 @@ class Lookahead:
                 more.remove(order)  # it is the declared one's
             else:
                 orders.append(order)
-        return [order for order in orders if not self._is_there(order, item)]
+        return [order for order in orders if not self._is_there(order, item, before)]
 
-    def _is_there(self, order: Order, item: pytest.Item) -> bool:
-        return any(order in self._lasting.get(key, ()) for key in _homes(order, item))
+    def _is_there(self, order: Order, item: pytest.Item, before: Sequence[Order]) -> bool:
+        """Whether it outlives a test, and an earlier one has asked or will ask for it."""
+        homes = _homes(order, item)
+        return any(order in self._lasting.get(key, ()) for key in homes) or (bool(homes) and order in before)
 
     def _declared(self, recipe: ContainerRecipe) -> Order | None:
         from pytest_dockerlab.lab.stock import Order
