@@ -11,10 +11,11 @@ from typing import Literal, get_args
 from pytest_dockerlab.errors import UsageError
 from pytest_dockerlab.quantity import to_seconds
 
-__all__ = ["NAMES", "Bases", "Keep", "Settings", "read_settings"]
+__all__ = ["NAMES", "Bases", "Keep", "Lookahead", "Settings", "read_settings"]
 
 Bases = Literal["auto", "pull", "stand-in"]
 Keep = Literal["never", "failed", "always"]
+Lookahead = Literal["off", "declared", "learned"]
 
 # Setting → its environment variable; option and ini follow from the name.
 NAMES: Mapping[str, str] = {
@@ -27,6 +28,7 @@ NAMES: Mapping[str, str] = {
     "tuned": "DOCKERLAB_TUNED",
     "timeout": "DOCKERLAB_TIMEOUT",
     "keep": "DOCKERLAB_KEEP",
+    "lookahead": "DOCKERLAB_LOOKAHEAD",
 }
 
 
@@ -45,6 +47,8 @@ class Settings:
         tuned: a private engine is made faster than an ordinary one.
         keep: whose containers stay on the engine: a failed test's, every test's, nobody's.
         timeout: seconds of silence after which the engine is taken to hang.
+        lookahead: what is made while an earlier test runs: ``declared`` containers; ``learned`` ones, too; nothing
+            (``off``), and then nothing is removed in the background, either.
         sources: setting → what set it, for messages.
     """
 
@@ -57,6 +61,7 @@ class Settings:
     tuned: bool = True
     timeout: float = 60.0
     keep: Keep = "never"
+    lookahead: Lookahead = "learned"
     sources: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -126,6 +131,8 @@ def _checked(name: str, value: object, source: str) -> object:
     if name == "bases" and text not in get_args(Bases):
         ways = ", ".join(get_args(Bases))
         raise UsageError(f"{source}: not a way to get base images: {text!r}", remedy=f"one of {ways}")
+    if name == "lookahead" and text not in get_args(Lookahead):
+        raise UsageError(f"{source}: not a way to look ahead: {text!r}", remedy="one of off, declared, learned")
     if name == "keep" and text not in get_args(Keep):
         raise UsageError(
             f"{source}: not a choice of what to keep: {text!r}", remedy=f"one of {', '.join(get_args(Keep))}"

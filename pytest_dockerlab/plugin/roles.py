@@ -46,13 +46,14 @@ def begin(session: pytest.Session) -> LabError | None:
     if not marked and not wanted:
         return None
     from pytest_dockerlab.errors import LabError
-    from pytest_dockerlab.plugin import marks
+    from pytest_dockerlab.plugin import lookahead, marks
 
     try:
         marks.record_rows(marked)
         marks.check_marks(marked)
         if wanted:
             run_of(session.config).find_engine()
+            lookahead.begin(session, run_of(session.config))
     except LabError as error:
         return error
     return None
@@ -150,6 +151,8 @@ class Leader:
     def pytest_configure_node(self, node: Any) -> None:
         self._workers.add(node.workerinput["workerid"])
         node.workerinput["dockerlab"] = run_of(self._config).watch_workers()
+        # xdist itself hides it from its workers: whether tests of one file are all one worker's.
+        node.workerinput["dockerlab_dist"] = self._config.getoption("dist", "no")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:
@@ -180,6 +183,10 @@ class Leader:
             # A test that asks for a lab only while it runs has its engine found late.
             self._engines = run.headlines or self._engines
             run.close(crashed=session.exitstatus in _BROKEN or bool(self._workers))
+            if run.tally.learned:
+                from pytest_dockerlab.plugin import learned
+
+                learned.save(self._config, run.tally.learned)
             if run.tally.trouble and session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 

@@ -11,7 +11,7 @@ import pytest
 
 from pytest_dockerlab import errors
 from pytest_dockerlab.errors import EngineError, EngineUnreachable, LabError
-from pytest_dockerlab.plugin import engines, keeping
+from pytest_dockerlab.plugin import engines, keeping, watch
 from pytest_dockerlab.plugin.current import LABS
 from pytest_dockerlab.plugin.options import settings_of
 from pytest_dockerlab.plugin.progress import Follower, Progress, Screen, appender
@@ -29,13 +29,15 @@ if TYPE_CHECKING:
     from pytest_dockerlab.engine.engine import Engine
     from pytest_dockerlab.lab import Lab
     from pytest_dockerlab.lab.events import Recorder
+    from pytest_dockerlab.lab.ownership import Owner, Ownership
+    from pytest_dockerlab.lab.removal import Remover
+    from pytest_dockerlab.lab.stock import Stock
     from pytest_dockerlab.plugin.presence import Presence
 
 __all__ = ["Run", "new_run"]
 
 # In the run's folder: what workers tell of, the addresses of its engines (by number), why the run can't go on.
 _PROGRESS, _ENGINE, _FAILURE = "progress", "engine-", "failure.json"
-_WATCHDOG = "watchdog.json"
 
 
 class Run:
@@ -57,11 +59,15 @@ class Run:
         self.progress = progress
         self.tally = Tally()
         self.labs: dict[str, Lab] = {}
+        # Where it looks ahead (plugin.lookahead).
+        self.stock: Stock | None = None
+        self.remover: Remover | None = None
         self.folder = Folder(seat.run)
         self.sharing = Sharing(self.folder, self.number, seat.worker)
         self._engine: Engine | None = None
         self._bases: Bases | None = None
         self._recorder: Recorder | None = None
+        self._owner: Owner | None = None
         self._follower: Follower | None = None
         self._presence: Presence | None = None
         self._over = False
@@ -147,7 +153,7 @@ class Run:
                 endpoint = obtain(self.settings, owner_pid=self.seat.owner, on_progress=self.progress.now)
                 # Written before it is tried: what was started must be stopped, whether it answers or not.
                 self.folder.write(f"{name}.json", {"endpoint": asdict(endpoint), "headline": ""})
-                self._watch()
+                watch.begin(self.folder)
                 engine = self._owned(self._opened(endpoint), scratch)
                 sweep_at_start(engine, self.progress.now)
                 from pytest_dockerlab.plugin.summary import headline
@@ -178,28 +184,6 @@ class Run:
         engine.scratch = scratch
         return engine
 
-    def _watch(self) -> None:
-        from pytest_dockerlab.reaping import watchdog
-
-        with self.folder.lock("watchdog"):
-            if self.folder.read(_WATCHDOG) is None:
-                pid, started = watchdog.start(self.folder.path)
-                self.folder.write(_WATCHDOG, {"pid": pid, "start": started})
-
-    def _end_watch(self, crashed: bool) -> None:
-        """Remove the run's folder; where an engine may still make what a dead process asked for, the watchdog does."""
-        told = self.folder.read(_WATCHDOG)
-        if told is None:
-            self.folder.remove()
-            return
-        from pytest_dockerlab.reaping import watchdog
-
-        if crashed and watchdog.take_over(self.folder.path, told["pid"], told["start"]):
-            self._over = True
-            return
-        self.folder.remove()
-        watchdog.dismiss(told["pid"], told["start"])
-
     def note_bases(self) -> None:
         """Remember how base images came, and say of stand-ins that they are, once each."""
         for provided in self._bases.report() if self._bases is not None else ():
@@ -221,7 +205,6 @@ class Run:
         """A new lab for a fixture; the fixture ends with ``close_lab``."""
         from pytest_dockerlab.lab import Lab
         from pytest_dockerlab.lab.events import Recorder
-        from pytest_dockerlab.lab.ownership import Owner
 
         if self._recorder is None:
             self._recorder = Recorder()
@@ -237,10 +220,11 @@ class Run:
             run=self.seat.run,
             settings=self.settings,
             recorder=self._recorder,
-            owner=Owner.of(self.seat.owner),
+            owner=self.ownership(LABS[fixture]).owner,
             on_progress=self.progress.later,
             # Alone, a process waits for nobody, and need not look at what it sends.
             turn=None if self.seat.leads else self.sharing.turn,
+            stock=self.stock,
         )
         self.presence.opened(fixture)
         return lab
@@ -265,6 +249,14 @@ class Run:
         """After a fault of the engine: why the run can't go on, if it can't."""
         return self.presence.lost() if self._engine is not None else None
 
+    def ownership(self, scope: str) -> Ownership:
+        """What labs of a scope write on all that they make."""
+        from pytest_dockerlab.lab.ownership import Owner, Ownership
+
+        if self._owner is None:
+            self._owner = Owner.of(self.seat.owner)
+        return Ownership(run=self.seat.run, owner=self._owner, scope=scope)
+
     def close_lab(self, fixture: str) -> None:
         """Remove what a fixture's lab made; a worker's ``lab_run`` stays until all workers are done.
 
@@ -274,7 +266,8 @@ class Run:
         if LABS[fixture] != "run" or self.seat.leads:
             if self.settings.keep == "always":
                 self.keep([fixture], keeping.whose(LABS[fixture]))
-            self.labs.pop(fixture).close()
+            lab = self.labs.pop(fixture)
+            lab.close() if self.remover is None else lab.retire(self.remover)
 
     def evidence(self, fixtures: Iterable[str]) -> list[tuple[str, str]]:
         """What the labs among a test's fixtures can say about its failure: (title, text)."""
@@ -301,6 +294,8 @@ class Run:
             crashed: a worker ended without having removed what it made; of a worker, it was interrupted itself.
         """
         self.note_bases()
+        if self.stock is not None:
+            self._guard(self.stock.close)
         if crashed and not self.seat.leads:
             self._part()
         self.sharing.leave()
@@ -309,16 +304,21 @@ class Run:
             self._follower = None
         if self.settings.keep == "always":
             self.keep(tuple(self.labs), keeping.whose("run"))
-        for what in (*self.labs.values(), self._bases, self._engine, self._presence):
+        if self.remover is not None:
+            self.remover.wait()  # a longer lab's images and networks are free then
+        for what in (*self.labs.values(), self.remover, self._bases, self._engine, self._presence):
             if what is not None:
                 self._guard(what.close)
         self.labs.clear()
+        if self.remover is not None:
+            self.tally.trouble.extend(self.remover.trouble)
+        self.stock = self.remover = None
         if self._recorder is not None:
             self.tally.merge({"events": self._recorder.to_json()})
         self._bases = self._engine = self._recorder = self._presence = None
         if self.seat.leads and not self._over:
             self._take_down(crashed)
-            self._end_watch(crashed or self._lost)
+            self._over = watch.end(self.folder, left=crashed or self._lost)
 
     def _part(self) -> None:
         """Not to wait for the others: they may wait for this one to say that it has collected the tests."""
