@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -144,27 +145,42 @@ class Run:
             if failure := self.failure:
                 raise failure
             scratch = self._join()
-            if (record := self.folder.read(f"{name}.json")) is not None:
-                return self._owned(self._opened(_endpoint(record)), scratch)
-            from pytest_dockerlab.engine.discovery import obtain
-            from pytest_dockerlab.reaping.sweep import sweep_at_start
+            record = self.folder.read(f"{name}.json")
+            endpoint = _endpoint(record) if record is not None else self._obtain(name)
+        # Not under the lock: loading docker-py takes each process its time, and all may take it at once.
+        if record is not None:
+            return self._owned(self._opened(endpoint), scratch)
+        from pytest_dockerlab.reaping.sweep import sweep_at_start
 
-            try:
-                endpoint = obtain(self.settings, owner_pid=self.seat.owner, on_progress=self.progress.now)
-                # Written before it is tried: what was started must be stopped, whether it answers or not.
-                self.folder.write(f"{name}.json", {"endpoint": asdict(endpoint), "headline": ""})
-                watch.begin(self.folder)
-                engine = self._owned(self._opened(endpoint), scratch)
-                sweep_at_start(engine, self.progress.now)
-                from pytest_dockerlab.plugin.summary import headline
+        with self._told():
+            engine = self._owned(self._opened(endpoint), scratch)
+            sweep_at_start(engine, self.progress.now)
+            from pytest_dockerlab.plugin.summary import headline
 
-                title = engines.title(self.named, self.number)
-                said = f"{title}: {headline(engine)}" if title else headline(engine)
-                self.folder.write(f"{name}.json", {"endpoint": asdict(endpoint), "headline": said})
-            except LabError as error:
-                self.fail(failure := engines.blamed(self.named, self.number, error))
-                raise failure from error.__cause__
-            return engine
+            title = engines.title(self.named, self.number)
+            said = f"{title}: {headline(engine)}" if title else headline(engine)
+            self.folder.write(f"{name}.json", {"endpoint": asdict(endpoint), "headline": said})
+        return engine
+
+    def _obtain(self, name: str) -> Endpoint:
+        """Find the engine, or start it, and write down for the others where it is."""
+        from pytest_dockerlab.engine.discovery import obtain
+
+        with self._told():
+            endpoint = obtain(self.settings, owner_pid=self.seat.owner, on_progress=self.progress.now)
+            # Written before it is tried: what was started must be stopped, whether it answers or not.
+            self.folder.write(f"{name}.json", {"endpoint": asdict(endpoint), "headline": ""})
+            watch.begin(self.folder)
+        return endpoint
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """What fails in here ends the run for all of its processes."""
+        try:
+            yield
+        except LabError as error:
+            self.fail(failure := engines.blamed(self.named, self.number, error))
+            raise failure from error.__cause__
 
     def _join(self) -> Path:
         """Take part in the run: what the others make for it stays until this process leaves. Its scratch folder."""
