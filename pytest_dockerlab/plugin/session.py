@@ -161,8 +161,14 @@ class Run:
             return
         from pytest_dockerlab.reaping import watchdog
 
+        ours = ((self.folder.read(_ENGINE) or {}).get("endpoint") or {}).get("private")
         if crashed and watchdog.take_over(self.folder.path, told["pid"], told["start"]):
             self._over = True
+            if self._lost and not ours:
+                self.tally.trouble.append(
+                    "a watchdog waits for the engine to answer again, and removes it then; "
+                    "after five minutes `dockerlab sweep` does, or the next run"
+                )
             return
         self.folder.remove()
         watchdog.dismiss(told["pid"], told["start"])
