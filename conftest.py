@@ -6,10 +6,20 @@ import os
 from collections.abc import Callable
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from pytest_dockerlab.lab import Lab
 
 pytest_plugins = ["pytester"]
+
+# The same examples each time and at any pace: a run of the tests is no draw. `--hypothesis-profile=long` looks for new
+# ones, and so does the job `fuzz` (docs/robustness.md).
+_SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
+settings.register_profile(
+    "dockerlab", derandomize=True, deadline=None, max_examples=60, database=None, suppress_health_check=_SLOW
+)
+settings.register_profile("long", deadline=None, max_examples=3000, print_blob=True, suppress_health_check=_SLOW)
+settings.load_profile("dockerlab")
 
 Need = Callable[[str], None]
 

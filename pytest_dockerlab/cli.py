@@ -1,4 +1,4 @@
-"""The ``dockerlab`` program: doctor, ping, up, down, sweep, bases."""
+"""The ``dockerlab`` program: doctor, ping, up, down, sweep, bases, report."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,6 +129,16 @@ def _parser() -> argparse.ArgumentParser:
     bases.add_argument("--json", action="store_true", help="for programs")
     _engine_option(bases)
     bases.set_defaults(run=_bases)
+
+    report = commands.add_parser(
+        "report",
+        help="the results of several jobs in one table",
+        description="Read the JUnit XML that the jobs of a matrix wrote (pytest --junitxml), and print one table: "
+        "row × platform × engine. Ends with 1 where a row failed, or is missing in one of the places.",
+    )
+    report.add_argument("--combine", nargs="+", metavar="FILE", type=Path, required=True, help="what --junitxml wrote")
+    report.add_argument("--json", action="store_true", help="for programs")
+    report.set_defaults(run=_report)
     return parser
 
 
@@ -144,14 +155,26 @@ def _tell(line: str) -> None:
 def _ping(parsed: argparse.Namespace, settings: Settings) -> int:
     from pytest_dockerlab.engine.discovery import named_engine
 
-    named = named_engine(settings)
-    print(f"{named.url} answers (named by {named.source})" if named else "no engine is named")
+    for engine in settings.engines:
+        named = named_engine(replace(settings, engine=engine))
+        print(f"{named.url} answers (named by {named.source})" if named else "no engine is named")
     return 0
+
+
+def _first(settings: Settings) -> Settings:
+    """One engine at a time is looked at closely."""
+    if len(settings.engines) == 1:
+        return settings
+    _tell(
+        f"{settings.source('engine')} names {len(settings.engines)} engines: this is the first (--engine for another)"
+    )
+    return replace(settings, engine=settings.engines[0])
 
 
 def _doctor(parsed: argparse.Namespace, settings: Settings) -> int:
     from pytest_dockerlab.engine.doctor import examine
 
+    settings = _first(settings)
     found = examine(settings)
     if parsed.json:
         print(json.dumps({**found.as_json(), "bases": _base_rows(settings, found.discovery.chosen)}, indent=2))
@@ -208,9 +231,32 @@ def _sweep(parsed: argparse.Namespace, settings: Settings) -> int:
     return run_sweep(settings, dry_run=parsed.dry_run, with_kept=parsed.kept, host=parsed.host)
 
 
+def _report(parsed: argparse.Namespace, settings: Settings) -> int:
+    from pytest_dockerlab.reports import combine
+
+    results: list[combine.Result] = []
+    for path in parsed.combine:
+        try:
+            text = path.read_bytes()
+        except OSError as error:
+            raise UsageError(
+                f"{path}: {error.strerror}", remedy="name files that pytest --junitxml=FILE wrote"
+            ) from None
+        results.extend(combine.read_junit(text, str(path)))
+    if not results:
+        raise UsageError(
+            f"no test with a row in {', '.join(map(str, parsed.combine))}",
+            remedy='give tests @pytest.mark.row("…"), and run them with --junitxml',
+        )
+    table = combine.combine(results)
+    print(combine.render_json(table) if parsed.json else combine.render_markdown(table), end="")
+    return 0 if table.ok else 1
+
+
 def _bases(parsed: argparse.Namespace, settings: Settings) -> int:
     from pytest_dockerlab.engine.discovery import discover
 
+    settings = _first(settings)
     rows = _base_rows(settings, discover(settings).chosen)
     if parsed.json:
         print(json.dumps(rows, indent=2))

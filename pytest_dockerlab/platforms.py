@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform as _host
+import re
 from dataclasses import dataclass
 
 from pytest_dockerlab.errors import UsageError
@@ -20,6 +21,8 @@ _ARCHITECTURES = {
     "i386": "386",
     "i686": "386",
 }
+# containerd's own rule for each part.
+_PART = re.compile(r"[a-z0-9_.-]+", re.ASCII)
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "arm": "armv7l", "386": "i686"}
 
 
@@ -41,8 +44,8 @@ class Platform:
         parts = text.strip().lower().split("/")
         if len(parts) == 1:
             parts = ["linux", *parts]
-        if len(parts) > 3 or not all(parts):
-            raise UsageError(f"not a platform: {text!r}", remedy='write it as "linux/amd64" or "linux/arm64"')
+        if len(parts) > 3 or not all(map(_PART.fullmatch, parts)):
+            raise UsageError(f"not a platform: {text[:80]!r}", remedy='write it as "linux/amd64" or "linux/arm64"')
         architecture = _ARCHITECTURES.get(parts[1], parts[1])
         variant = parts[2] if len(parts) == 3 else ("v7" if parts[1] in ("armhf", "armv7l") else "")
         if architecture == "arm64" and variant == "v8":

@@ -6,10 +6,14 @@ import re
 from decimal import Decimal
 
 from pytest_dockerlab.errors import UsageError
+from pytest_dockerlab.foreign import shown
 
 __all__ = ["NANO", "human_bytes", "to_bytes", "to_nano_cpus", "to_seconds"]
 
 NANO = 1_000_000_000
+
+_MOST = 2**63 - 1  # engines keep sizes, CPUs and durations in 64 bits
+_LONGEST = 40  # characters that a number may have: nobody means more, and long ones take long to read
 
 # Binary multiples, as docker's --memory reads them (docs.docker.com/engine/containers/resource_constraints).
 _BYTE_UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4, "p": 1024**5}
@@ -24,15 +28,16 @@ def to_bytes(value: str | int) -> int:
     Raises:
         UsageError: not a size (``"2 gigs"``, ``-1``, ``True``).
     """
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST:
         return value
-    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None:
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) and len(value) <= _LONGEST else None
+    count = int(Decimal(match["number"]) * _BYTE_UNITS[match["unit"].lower()]) if match else -1
+    if not 0 <= count <= _MOST:
         raise UsageError(
-            f"not a size: {value!r}",
+            f"not a size: {shown(value)}",
             remedy='write bytes as a number, or with a unit: 536870912, "512m", "2g"',
         )
-    return int(Decimal(match["number"]) * _BYTE_UNITS[match["unit"].lower()])
+    return count
 
 
 def to_nano_cpus(value: str | float | int) -> int:
@@ -42,12 +47,13 @@ def to_nano_cpus(value: str | float | int) -> int:
         UsageError: not a positive number of CPUs, or finer than a billionth.
     """
     try:
-        nano = Decimal(str(value)) * NANO
-        if isinstance(value, bool) or not nano.is_finite() or nano <= 0 or nano != int(nano):
+        text = str(value)
+        nano = Decimal(text) * NANO
+        if isinstance(value, bool) or len(text) > _LONGEST or not 0 < nano <= _MOST or nano != int(nano):
             raise ValueError
     except (ArithmeticError, ValueError):
         raise UsageError(
-            f"not a number of CPUs: {value!r}", remedy='write a positive number such as 1, 0.5 or "1.5"'
+            f"not a number of CPUs: {shown(value)}", remedy='write a positive number such as 1, 0.5 or "1.5"'
         ) from None
     return int(nano)
 
@@ -58,12 +64,13 @@ def to_seconds(value: str | float | int) -> float:
     Raises:
         UsageError: not a duration.
     """
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf"):
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= _MOST:
         return float(value)
-    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None:
-        raise UsageError(f"not a duration: {value!r}", remedy='write seconds as a number, or "500ms", "30s", "2m"')
-    return float(Decimal(match["number"]) * _SECOND_UNITS[match["unit"]])
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) and len(value) <= _LONGEST else None
+    seconds = float(Decimal(match["number"]) * _SECOND_UNITS[match["unit"]]) if match else -1.0
+    if not 0 <= seconds <= _MOST:
+        raise UsageError(f"not a duration: {shown(value)}", remedy='write seconds as a number, or "500ms", "30s", "2m"')
+    return seconds
 
 
 def human_bytes(count: int) -> str:

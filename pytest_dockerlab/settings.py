@@ -24,6 +24,7 @@ NAMES: Mapping[str, str] = {
     "install": "DOCKERLAB_INSTALL",
     "dockerfiles": "DOCKERLAB_DOCKERFILES",
     "strict": "DOCKERLAB_STRICT",
+    "tuned": "DOCKERLAB_TUNED",
     "timeout": "DOCKERLAB_TIMEOUT",
     "keep": "DOCKERLAB_KEEP",
 }
@@ -35,12 +36,13 @@ class Settings:
 
     Attributes:
         engine: ``""`` (find one), ``"private"``, or an address (``unix://``, ``tcp://``, ``ssh://``)
-            or ``context:NAME``.
+            or ``context:NAME``; several, for workers to spread over, with commas between them.
         mirror: registry host that serves Docker Hub's images, ``""`` for none.
         bases: ``auto`` pulls and falls back to stand-ins; ``pull`` and ``stand-in`` insist.
         install: packages that are missing may be installed.
         dockerfiles: folder whose sub-folders ``lab.build("name")`` finds.
         strict: a missing capability fails instead of skipping; on where ``CI`` is set.
+        tuned: a private engine is made faster than an ordinary one.
         keep: whose containers stay on the engine: a failed test's, every test's, nobody's.
         timeout: seconds of silence after which the engine is taken to hang.
         sources: setting → what set it, for messages.
@@ -52,9 +54,15 @@ class Settings:
     install: bool = False
     dockerfiles: Path = Path("dockerfiles")
     strict: bool = False
+    tuned: bool = True
     timeout: float = 60.0
     keep: Keep = "never"
     sources: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """Each engine that was named; ``("",)`` where none was."""
+        return tuple(name.strip() for name in self.engine.split(","))
 
     def source(self, name: str) -> str:
         """What set ``name``: ``--dockerlab-engine``, ``DOCKERLAB_ENGINE``, ``ini dockerlab_engine`` or ``default``."""
@@ -110,7 +118,7 @@ def read_settings(
 
 
 def _checked(name: str, value: object, source: str) -> object:
-    if name in ("install", "strict"):
+    if name in ("install", "strict", "tuned"):
         return value if isinstance(value, bool) else _flag(str(value), source)
     text = str(value).strip()
     if name == "timeout":
@@ -122,11 +130,13 @@ def _checked(name: str, value: object, source: str) -> object:
         raise UsageError(
             f"{source}: not a choice of what to keep: {text!r}", remedy=f"one of {', '.join(get_args(Keep))}"
         )
-    if name == "engine" and text and not _is_engine(text):
-        raise UsageError(
-            f"{source}: not an engine: {text!r}",
-            remedy="write private, context:NAME, or an address such as unix:///var/run/docker.sock or tcp://host:2375",
-        )
+    for engine in text.split(",") if name == "engine" and text else ():
+        if not _is_engine(engine.strip()):
+            raise UsageError(
+                f"{source}: not an engine: {engine.strip()!r}" + (f" (in {text!r})" if "," in text else ""),
+                remedy="write private, context:NAME, or an address such as unix:///var/run/docker.sock or "
+                "tcp://host:2375; several with commas between them",
+            )
     return text
 
 

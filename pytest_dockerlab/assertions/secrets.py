@@ -23,9 +23,10 @@ def assert_no_secret(
 ) -> SecretScan:
     """The secret is nowhere in the image. Returns how much was looked at.
 
-    Looked at: names and content of the files of every layer (of those that a later layer
-    deletes, too; of large files the first MiB, see ``SecretScan.partial``), environment, labels,
-    history with its build arguments, CMD, ENTRYPOINT, HEALTHCHECK. Findings show secrets masked.
+    Looked at: names and all content of the files of every layer (of those that a later layer
+    deletes, too), environment, labels, history with its build arguments, CMD, ENTRYPOINT,
+    HEALTHCHECK. A value is found in base64, hex, UTF-16, URL and JSON encoding, too, and the forms
+    of keys in base64; not within compressed files. Findings show secrets masked.
 
     Args:
         secret: its value, a pattern, several of them, or name → value or pattern; ``None``

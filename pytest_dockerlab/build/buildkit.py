@@ -14,16 +14,19 @@ from pytest_dockerlab.build.match import match_steps
 from pytest_dockerlab.build.solve import SolveStatus, Vertex, from_protobuf
 from pytest_dockerlab.build.spec import BuilderName
 from pytest_dockerlab.build.trace import BuildTrace, Step
+from pytest_dockerlab.foreign import said
 
 __all__ = ["BuildkitReader", "exit_code_of"]
 
-_EXIT_CODE = re.compile(r"exit code: (\d+)")
+_EXIT_CODE = re.compile(r"exit code: (\d{1,9})(?!\d)", re.ASCII)
 _CANCELED = re.compile(r"context canceled|operation was canceled|\bCANCELED\b", re.IGNORECASE)
 
 # BuildKit's own vertex that looks a base up (dockerfile2llb, imagemetaresolver); frontends too.
 _METADATA = re.compile(r"\[internal\] load metadata for (?P<name>\S+)|resolve image config for (?P<frontend>\S+)")
 
 _Key = tuple[str, int]
+_MANY = 256
+_MOST_OF_ONE = 64
 
 
 def exit_code_of(message: str) -> int | None:
@@ -42,6 +45,9 @@ class BuildkitReader:
         self.image_id = ""
         self._plan = dockerfile.plan(target)
         self._steps, self._index = self._plan, dict[str, int]()
+        self._of: dict[int, list[str]] = {}
+        self._failed = set[str]()
+        self._new = 0
         self._vertexes: dict[str, Vertex] = {}
         self._logs: dict[str, bytearray] = {}
         self._warnings: list[str] = []
@@ -58,23 +64,29 @@ class BuildkitReader:
         if kind == "moby.buildkit.trace" and isinstance(aux, str):
             return self.update(from_protobuf(aux))
         if kind == "moby.image.id" and isinstance(aux, dict):
-            self.image_id = str(aux.get("ID", ""))
+            self.image_id = said(aux.get("ID"))
         detail = message.get("errorDetail")
         if isinstance(detail, dict) or message.get("error"):
             text = detail.get("message") if isinstance(detail, dict) else ""
-            self.error = str(text or message.get("error"))
+            self.error = said(text or message.get("error"))
         if isinstance(message.get("stream"), str):
-            self._output.append(str(message["stream"]))
+            self._output.append(said(message["stream"]))
         return ()
 
     def update(self, status: SolveStatus) -> tuple[str, ...]:
         """Take one status; returns progress lines."""
-        known = len(self._vertexes)
         for vertex in status.vertexes:
+            before = self._vertexes.get(vertex.digest)
+            if before is None or before.name != vertex.name:
+                self._new += 1
             self._vertexes[vertex.digest] = vertex
-        if len(self._vertexes) > known:
-            names = {digest: vertex.name for digest, vertex in self._vertexes.items()}
-            self._steps, self._index = match_steps(self.dockerfile, self._plan, names)
+            if vertex.error and not _CANCELED.search(vertex.error):
+                self._failed.add(vertex.digest)
+            else:
+                self._failed.discard(vertex.digest)
+        # Each new one may change what the others mean. Of thousands, which no real build has, not each is looked at.
+        if self._new > len(self._vertexes) // 8 or (self._new and len(self._vertexes) <= _MANY):
+            self._match()
         for log in status.logs:
             self._logs.setdefault(log.vertex, bytearray()).extend(log.data)
         self._warnings.extend(status.warnings)
@@ -83,9 +95,21 @@ class BuildkitReader:
         )
         return tuple(line for at in touched for line in self._tell(at))
 
+    def _match(self) -> None:
+        if self._new:
+            self._new = 0
+            names = {digest: vertex.name for digest, vertex in self._vertexes.items()}
+            self._steps, self._index = match_steps(self.dockerfile, self._plan, names)
+            self._of = {}
+            for digest, at in self._index.items():
+                of = self._of.setdefault(at, [])
+                if len(of) < _MOST_OF_ONE:
+                    of.append(digest)
+
     @property
     def running(self) -> Step | None:
         """The step that was started last and hasn't ended (or was ended from outside)."""
+        self._match()
         begun = [
             (vertex.started, self._index[vertex.digest])
             for vertex in self._vertexes.values()
@@ -106,6 +130,7 @@ class BuildkitReader:
 
     def trace(self, seconds: float = 0.0) -> BuildTrace:
         """What is known now."""
+        self._match()
         steps = tuple(self._judged(at) for at in range(len(self._steps)))
         if not self.error:
             steps = _with_twins(self.dockerfile, steps)
@@ -120,17 +145,15 @@ class BuildkitReader:
             output="".join([*self._output, *logs]),
         )
 
-    def _of(self, at: int) -> list[Vertex]:
-        return [vertex for digest, vertex in self._vertexes.items() if self._index.get(digest) == at]
+    def _vertexes_of(self, at: int) -> list[Vertex]:
+        return [self._vertexes[digest] for digest in self._of.get(at, ())]
 
     def _judged(self, at: int) -> Step:
-        step, vertexes = self._steps[at], self._of(at)
+        step, vertexes = self._steps[at], self._vertexes_of(at)
         if not vertexes:
             return step
         error = next((vertex.error for vertex in vertexes if vertex.error), "")
-        if _CANCELED.search(error) and any(
-            vertex.error and not _CANCELED.search(vertex.error) for vertex in self._vertexes.values()
-        ):
+        if self._failed and _CANCELED.search(error):
             error = ""  # it was only taken along by the step that failed
         times = [vertex.completed - vertex.started for vertex in vertexes if vertex.started and vertex.completed]
         return replace(
@@ -145,7 +168,7 @@ class BuildkitReader:
         )
 
     def _tell(self, at: int) -> tuple[str, ...]:
-        vertexes = self._of(at)
+        vertexes = self._vertexes_of(at)
         if all(vertex.cached and vertex.completed for vertex in vertexes):
             state = "cached"
         elif any(vertex.error for vertex in vertexes):
@@ -168,13 +191,16 @@ class BuildkitReader:
 def _with_twins(dockerfile: Dockerfile, steps: tuple[Step, ...]) -> tuple[Step, ...]:
     """Steps that BuildKit ran once for two stages, because all up to them is the same, take their twin's result."""
     stages = {dockerfile.label(stage): stage for stage in dockerfile.stages}
-    ends: dict[int, tuple[str, ...]] = {}
-    chain_of: dict[_Key, tuple[str, ...]] = {}
+    numbers: dict[tuple[object, str], int] = {}  # what comes before and a text → a number for both together
+    ends: dict[int, int] = {}
+    chain_of: dict[_Key, int] = {}
     for step in steps:
         stage = stages[step.stage]
-        start = (stage.base,) if stage.base_stage is None else ends.get(stage.base_stage, (str(stage.base_stage),))
-        before = chain_of.get((step.stage, step.number - 1), start)
-        chain = before if step.instruction == "FROM" else (*before, step.text)
+        if (before := chain_of.get((step.stage, step.number - 1))) is None:
+            start = ("base", stage.base) if stage.base_stage is None else ("stage", str(stage.base_stage))
+            before = ends.get(-1 if stage.base_stage is None else stage.base_stage)
+            before = numbers.setdefault(start, len(numbers)) if before is None else before
+        chain = before if step.instruction == "FROM" else numbers.setdefault((before, step.text), len(numbers))
         chain_of[step.stage, step.number] = ends[stage.index] = chain
     reported = {chain_of[step.stage, step.number]: step for step in steps if step.reported}
     return tuple(

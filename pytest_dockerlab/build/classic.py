@@ -14,15 +14,16 @@ from collections.abc import Callable, Mapping, Set
 
 from pytest_dockerlab.build.dockerfile import Dockerfile
 from pytest_dockerlab.build.textstream import TextReader
+from pytest_dockerlab.foreign import said
 
 __all__ = ["ClassicReader"]
 
-_STEP = re.compile(r"Step (\d+)/(\d+) : ")
+_STEP = re.compile(r"Step (\d{1,9})/(\d{1,9}) : ", re.ASCII)
 _RUNNING = re.compile(r" ---> Running in ([0-9a-f]{12})\n")
 _REMOVED = re.compile(r"(?: ---> Removed|Removing) intermediate container ([0-9a-f]{12})\n")
 _IMAGE = re.compile(r" ---> [0-9a-f]{12}\n")
 _CACHE = " ---> Using cache\n"
-_CODE = re.compile(r"returned a non-zero code: (\d+)")
+_CODE = re.compile(r"returned a non-zero code: (\d{1,9})(?!\d)", re.ASCII)
 
 
 class ClassicReader(TextReader):
@@ -53,17 +54,17 @@ class ClassicReader(TextReader):
         """Take one JSON message; returns progress lines."""
         aux, detail = message.get("aux"), message.get("errorDetail")
         if isinstance(aux, dict) and aux.get("ID"):
-            self.image_id = str(aux["ID"])  # one per stage; the last is the result
+            self.image_id = said(aux["ID"])  # one per stage; the last is the result
         if isinstance(detail, dict) or message.get("error"):
             facts = detail if isinstance(detail, dict) else {}
-            text = str(facts.get("message") or message.get("error"))
+            text = said(facts.get("message") or message.get("error"))
             code = facts.get("code")
-            if not isinstance(code, int):
+            if type(code) is not int or not 0 <= code < 2**31:
                 match = _CODE.search(text)
                 code = int(match[1]) if match else None
             return self._fail(text, code)
         stream = message.get("stream")
-        return self._take(stream) if isinstance(stream, str) else ()
+        return self._take(said(stream)) if isinstance(stream, str) else ()
 
     def _take(self, text: str) -> tuple[str, ...]:
         if self._container:

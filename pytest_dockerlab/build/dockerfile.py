@@ -7,14 +7,17 @@ and FROM too unless its base is ``scratch`` or an earlier stage. The rest is met
 from __future__ import annotations
 
 import difflib
+import sys
+from collections import ChainMap
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 from pytest_dockerlab.build.expand import expand
 from pytest_dockerlab.build.lexer import Instruction, lex, words
-from pytest_dockerlab.build.stage import BaseUse, Stage, find_stage, same_image
+from pytest_dockerlab.build.stage import BaseUse, Stage, StageNames, same_image
 from pytest_dockerlab.build.trace import Step
-from pytest_dockerlab.errors import UsageError
+from pytest_dockerlab.errors import FormatError, UsageError
 from pytest_dockerlab.findings import Finding
 
 __all__ = ["KEYWORDS", "BaseUse", "Dockerfile", "Stage", "is_foreign", "parse", "same_image"]
@@ -23,6 +26,7 @@ KEYWORDS = (
     *("ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK"),
     *("LABEL", "MAINTAINER", "ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"),
 )
+_LONGEST_KEYWORD = 24
 # What people write when they mean another instruction; difflib would guess wrong or nothing.
 _MEANT = {
     "ENDPOINT": "ENTRYPOINT",
@@ -79,7 +83,7 @@ class Dockerfile:
         Raises:
             UsageError: there is no such stage.
         """
-        found = self._find(name, len(self.stages)) if name else len(self.stages) - 1
+        found = StageNames(self.stages).find(name, len(self.stages)) if name else len(self.stages) - 1
         if found is None or found < 0:
             have = ", ".join(stage.name or str(stage.index) for stage in self.stages) or "none"
             raise UsageError(f"{self.path} has no stage {name!r}", remedy=f"stages: {have}")
@@ -95,7 +99,7 @@ class Dockerfile:
         Raises:
             UsageError: there is no such stage.
         """
-        pending, seen = [self.stage(target).index], set[int]()
+        pending, seen, names = [self.stage(target).index], set[int](), StageNames(self.stages)
         while pending:
             stage = self.stages[pending.pop()]
             if stage.index in seen:
@@ -104,7 +108,7 @@ class Dockerfile:
             if stage.base_stage is not None:
                 pending.append(stage.base_stage)
             for _, source in stage.sources:
-                index = self._find(source, stage.index)
+                index = names.find(source, stage.index)
                 if index is not None:
                     pending.append(index)
         return tuple(stage for stage in self.stages if stage.index in seen)
@@ -119,14 +123,15 @@ class Dockerfile:
             Step(
                 stage=self.label(stage),
                 number=number,
-                total=len(stage.steps),
+                total=len(steps),
                 instruction=each.keyword,
                 text=each.text,
                 line=each.line,
                 reported=False,
             )
             for stage in self.needed(target)
-            for number, each in enumerate(stage.steps, 1)
+            for steps in (stage.steps,)
+            for number, each in enumerate(steps, 1)
         )
 
     def bases(self, target: str = "") -> tuple[BaseUse, ...]:
@@ -136,17 +141,15 @@ class Dockerfile:
             UsageError: there is no such stage.
         """
         found: dict[tuple[str, str], BaseUse] = {}
+        names = StageNames(self.stages)
         for stage in self.needed(target):
             uses = [(source, each.line, "") for each, source in stage.sources]
             if stage.base_stage is None:
                 uses.insert(0, (stage.base, stage.line, stage.platform))
             for name, line, platform in uses:
-                if name and name != "scratch" and self._find(name, stage.index) is None:
+                if name and name != "scratch" and names.find(name, stage.index) is None:
                     found.setdefault((name, platform), BaseUse(name=name, line=line, platform=platform))
         return tuple(found.values())
-
-    def _find(self, name: str, before: int) -> int | None:
-        return find_stage(self.stages, name, before)
 
 
 def parse(text: str, path: str = "Dockerfile", args: Mapping[str, str] | None = None) -> Dockerfile:
@@ -161,7 +164,8 @@ def parse(text: str, path: str = "Dockerfile", args: Mapping[str, str] | None = 
     given = dict(args or {})
     known: dict[str, str] = {}
     above: list[Instruction] = []
-    stages: list[Stage] = []
+    stages: list[_Begun] = []
+    names = StageNames()
     problems = [
         _problem(path, line, f"the here-document {name!r} has no end", hint=f"put {name} alone on a line after it")
         for line, name in lexed.unterminated
@@ -174,18 +178,19 @@ def parse(text: str, path: str = "Dockerfile", args: Mapping[str, str] | None = 
         elif not each.arguments and not each.heredocs:
             problems.append(_problem(path, each.line, f"{each.keyword} needs an argument"))
         elif each.keyword == "FROM":
-            stages.append(_stage(each, tuple(stages), known))
-            if not stages[-1].base:
-                hint = "give its ARG a default, or pass the build argument"
-                problems.append(_problem(path, each.line, f"{each.text}: the base's name is empty", hint=hint))
+            stages.append(_begin(each, names, known, path, problems))
+            names.add(stages[-1].name)
         elif not stages:
             if each.keyword != "ARG":
                 what = f"{each.keyword} stands before the first FROM"
                 problems.append(_problem(path, each.line, what, hint="begin with FROM"))
             above.append(each)
-            known.update(_declared(each, known, given))
+            try:
+                known.update(_declared(each, known, given))
+            except FormatError as error:
+                problems.append(_problem(path, each.line, error.what, hint=error.remedy))
         if stages and each.keyword != "FROM":
-            stages[-1] = replace(stages[-1], instructions=(*stages[-1].instructions, each))
+            stages[-1].instructions.append(each)
     if not stages:
         hint = "begin with FROM and the name of a base image"
         problems.append(_problem(path, 1, "there is no FROM in it", hint=hint))
@@ -194,7 +199,18 @@ def parse(text: str, path: str = "Dockerfile", args: Mapping[str, str] | None = 
         path=path,
         directives=lexed.directives,
         arguments=tuple(above),
-        stages=tuple(stages),
+        stages=tuple(
+            Stage(
+                index=index,
+                name=each.name,
+                base=each.base,
+                written=each.written,
+                base_stage=each.base_stage,
+                instructions=tuple(each.instructions),
+                platform=each.instructions[0].flag("platform"),
+            )
+            for index, each in enumerate(stages)
+        ),
         problems=tuple(sorted(problems, key=lambda problem: int(problem.where.rpartition(":")[2]))),
     )
 
@@ -204,34 +220,58 @@ def is_foreign(syntax: str) -> bool:
     return bool(syntax) and not syntax.removeprefix("docker.io/").startswith(("docker/dockerfile", "dockerfile.v0"))
 
 
-def _stage(each: Instruction, earlier: tuple[Stage, ...], known: Mapping[str, str]) -> Stage:
+@dataclass(slots=True)
+class _Begun:
+    """A stage whose instructions are still being read."""
+
+    name: str
+    base: str
+    written: str
+    base_stage: int | None
+    instructions: list[Instruction]
+
+
+def _begin(
+    each: Instruction, names: StageNames, known: Mapping[str, str], path: str, problems: list[Finding]
+) -> _Begun:
     parts = words(each.arguments)
     name = parts[2].lower() if len(parts) >= 3 and parts[1].upper() == "AS" else ""
-    base = expand(parts[0], known)
-    return Stage(
-        index=len(earlier),
+    try:
+        base = expand(parts[0], known)
+        if not base:
+            hint = "give its ARG a default, or pass the build argument"
+            problems.append(_problem(path, each.line, f"{each.text}: the base's name is empty", hint=hint))
+    except FormatError as error:
+        base = parts[0]
+        problems.append(_problem(path, each.line, error.what, hint=error.remedy))
+    return _Begun(
         name=name,
         base=base,
         written=parts[0],
         # A number means an image here; only COPY --from counts stages.
-        base_stage=find_stage(earlier, base, len(earlier)) if not base.isdigit() else None,
-        instructions=(each,),
-        platform=each.flag("platform"),
+        base_stage=names.find(base, sys.maxsize) if not base.isdigit() else None,
+        instructions=[each],
     )
 
 
-def _declared(each: Instruction, known: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+def _declared(each: Instruction, known: dict[str, str], given: Mapping[str, str]) -> dict[str, str]:
     found: dict[str, str] = {}
+    both = ChainMap(found, known)
     for word in words(each.arguments):
         name, has_default, default = word.partition("=")
-        value = given.get(name, expand(default, {**known, **found}) if has_default else None)
+        value = given.get(name, expand(default, both) if has_default else None)
         if value is not None:
             found[name] = value
     return found
 
 
+@lru_cache(maxsize=1024)
+def _close(keyword: str) -> str:
+    return next(iter(difflib.get_close_matches(keyword, KEYWORDS, 1, 0.6)), "")
+
+
 def _unknown(path: str, each: Instruction) -> Finding:
-    meant = _MEANT.get(each.keyword) or next(iter(difflib.get_close_matches(each.keyword, KEYWORDS, 1, 0.6)), "")
+    meant = _MEANT.get(each.keyword) or _close(each.keyword[:_LONGEST_KEYWORD])
     hint = f"did you mean {meant}?" if meant else "is a \\ missing at the end of the line above?"
     return _problem(path, each.line, f"{each.text.split()[0]} is no Dockerfile instruction", hint=hint)
 

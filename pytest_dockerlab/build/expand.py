@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from pytest_dockerlab.errors import FormatError
+
 __all__ = ["expand"]
+
+_DEEPEST = 8
+_MOST = 64 * 1024
 
 _VARIABLE = re.compile(
     r"\\(?P<escaped>.)|'(?P<literal>[^']*)'|\"(?P<quoted>[^\"]*)\"|\$(?P<plain>[A-Za-z_]\w*)"
@@ -14,25 +19,41 @@ _VARIABLE = re.compile(
 )
 
 
-def expand(word: str, known: Mapping[str, str], *, depth: int = 8) -> str:
+def expand(word: str, known: Mapping[str, str]) -> str:
     """Expand variables and take quotes off, as FROM and ARG do; what is unset is empty.
 
     A form that is none of the four stays as it is written.
-    """
 
-    def replace(match: re.Match[str]) -> str:
+    Raises:
+        FormatError: the values are longer than anybody means: each ARG may double the one before.
+    """
+    left = _MOST
+
+    def expanded(text: str, depth: int) -> str:
+        def replace(match: re.Match[str]) -> str:
+            nonlocal left
+            value = value_of(match, depth)
+            left -= len(value)
+            if left < 0:
+                raise FormatError(
+                    f"the variables in {word[:40]!r} have more than {_MOST} characters", remedy="give shorter values"
+                )
+            return value
+
+        return _VARIABLE.sub(replace, text)
+
+    def value_of(match: re.Match[str], depth: int) -> str:
         if match["escaped"] is not None:
             return match["escaped"]
         if match["literal"] is not None:
             return match["literal"]
         if match["quoted"] is not None:
-            return expand(match["quoted"], known, depth=depth - 1) if depth else match["quoted"]
-        name = match["plain"] or match["name"]
-        value = known.get(name)
+            return expanded(match["quoted"], depth - 1) if depth else match["quoted"]
+        value = known.get(match["plain"] or match["name"])
         test, other = match["test"] or "", match["word"] or ""
         there = value is not None and (value != "" or not test.startswith(":"))
         if test.endswith(("-", "+")) and there == test.endswith("+"):
-            return expand(other, known, depth=depth - 1) if depth else other
+            return expanded(other, depth - 1) if depth else other
         return "" if test.endswith("+") else value or ""
 
-    return _VARIABLE.sub(replace, word)
+    return expanded(word, _DEEPEST)

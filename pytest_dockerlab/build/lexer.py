@@ -10,10 +10,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["Heredoc", "Instruction", "Lexed", "lex", "words"]
+__all__ = ["Heredoc", "Instruction", "Lexed", "goes_on", "lex", "words"]
 
-_DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*")
+_DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+)")
 _HEREDOC = re.compile(r"\d*<<(-?)([^<\s]+)")
+_BLANKS = re.compile(r"[\t\v\f\r ]+")
 _FLAG = re.compile(r"--([a-zA-Z][\w-]*)(?:=(.*))?", re.DOTALL)
 _DIRECTIVES = ("syntax", "escape", "check")
 _WITH_HEREDOC = ("RUN", "COPY", "ADD")
@@ -73,26 +74,26 @@ class Lexed:
         return self.directives.get("escape", "\\")
 
 
+def _word(escape: str) -> re.Pattern[str]:
+    """A word: quotes and escapes stay in it, and one without its end goes on to the end."""
+    e = re.escape(escape)
+    return re.compile(rf"(?:{e}.?|'[^']*'?|\"(?:{e}.?|[^\"{e}])*\"?|[^\s'\"{e}]+)+", re.DOTALL)
+
+
+_WORDS = {escape: _word(escape) for escape in ("\\", "`")}
+
+
 def words(text: str, escape: str = "\\") -> tuple[str, ...]:
     """Split at blanks outside of quotes; quotes and escapes stay in the words. Never fails."""
-    found: list[str] = []
-    word, quote, skip = "", "", False
-    for char in text:
-        if skip:
-            word, skip = word + char, False
-        elif char == escape and quote != "'":
-            word, skip = word + char, True
-        elif quote:
-            word, quote = word + char, "" if char == quote else quote
-        elif char in "'\"":
-            word, quote = word + char, char
-        elif char.isspace():
-            if word:
-                found.append(word)
-            word = ""
-        else:
-            word += char
-    return (*found, word) if word else tuple(found)
+    return tuple(_WORDS[escape].findall(text))
+
+
+_GOES_ON = {escape: re.compile(rf"(?:^|[^{re.escape(escape)}]){re.escape(escape)}[ \t]*$") for escape in ("\\", "`")}
+
+
+def goes_on(row: str, escape: str) -> bool:
+    """Whether the instruction goes on in the next line."""
+    return _GOES_ON[escape].search(row) is not None
 
 
 def lex(text: str) -> Lexed:
@@ -100,7 +101,6 @@ def lex(text: str) -> Lexed:
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
     directives = _directives(lines)
     escape = directives.get("escape", "\\")
-    goes_on = re.compile(rf"(?:^|[^{re.escape(escape)}]){re.escape(escape)}[ \t]*$")
     instructions: list[Instruction] = []
     unterminated: list[tuple[int, str]] = []
     at = 0
@@ -115,7 +115,7 @@ def lex(text: str) -> Lexed:
             at += 1
             if parts and (not row.strip() or row.lstrip().startswith("#")):
                 continue  # comments and empty lines inside of an instruction don't end it
-            more = goes_on.search(row)
+            more = goes_on(row, escape)
             parts.append((row.rstrip()[:-1] if more else row).strip())
             if not more:
                 break
@@ -127,6 +127,7 @@ def lex(text: str) -> Lexed:
             end = next((i for i in range(at, len(lines)) if _ends(lines[i], name, strip_tabs)), None)
             if end is None:
                 unterminated.append((first + 1, name))
+                at = len(lines)  # all the rest belongs to it
                 break
             body = [row.lstrip("\t") if strip_tabs else row for row in lines[at:end]]
             heredocs.append(Heredoc(name=name, content="".join(f"{row}\n" for row in body), expand=expand))
@@ -167,22 +168,21 @@ def _ends(row: str, name: str, strip_tabs: bool) -> bool:
 
 
 def _instruction(joined: str, line: int, end_line: int, heredocs: tuple[Heredoc, ...], escape: str) -> Instruction:
-    keyword, _, rest = joined.replace("\t", " ", 1).partition(" ") if "\t" in joined else joined.partition(" ")
-    rest = rest.strip()
+    keyword, rest = _BLANKS.split(joined, maxsplit=1) if _BLANKS.search(joined) else (joined, "")
     flags: list[tuple[str, str]] = []
-    while rest.startswith("--"):
-        first = words(rest, escape)[0]
-        match = _FLAG.fullmatch(first)
+    at = 0
+    for word in _WORDS[escape].finditer(rest):
+        match = _FLAG.fullmatch(word[0])
         if match is None:
             break
         flags.append((match[1], "true" if match[2] is None else match[2]))
-        rest = rest[len(first) :].lstrip()
+        at = word.end()
     return Instruction(
         keyword=keyword.upper(),
         text=joined,
         line=line,
         end_line=end_line,
         flags=tuple(flags),
-        arguments=rest,
+        arguments=rest[at:].lstrip(),
         heredocs=heredocs,
     )

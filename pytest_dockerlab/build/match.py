@@ -13,17 +13,19 @@ stage and number decide, not the text. Two things disturb that:
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from pytest_dockerlab.build.dockerfile import Dockerfile
-from pytest_dockerlab.build.stage import same_image
+from pytest_dockerlab.build.stage import image_key
 from pytest_dockerlab.build.trace import Step
 
 __all__ = ["StepName", "match_steps", "step_name"]
 
 _NAME = re.compile(
-    r"\[(?:(?P<platform>[\w.]+/[^\s\]]+) )?(?:(?P<stage>[^\s\]/]+) )? *(?P<number>\d+)/(?P<total>\d+)\] (?P<text>.*)",
+    r"\[(?:(?P<platform>[\w.]+/[^\s\]]+) )?(?:(?P<stage>[^\s\]/]+) )? *(?P<number>\d{1,9})/\d{1,9}\] (?P<text>.*)",
     re.DOTALL,
 )
 
@@ -75,21 +77,24 @@ def match_steps(
         at = index.get((stage, each.number))
         if at is not None and each.keyword == steps[at].instruction:
             found[digest] = at
-    for digest, each in read.items():
-        if digest not in found:
-            matched = set(found.values())
-            free = [at for at in range(len(steps)) if at not in matched and _alike(dockerfile, steps[at], each)]
-            if free:
-                found[digest] = free[0]
+    strangers = [(digest, each) for digest, each in read.items() if digest not in found]
+    free = _free(dockerfile, steps, set(found.values())) if strangers else {}
+    for digest, each in strangers:
+        if alike := free.get(_likeness(each.keyword, each.text)):
+            found[digest] = alike.popleft()
     return steps, found
 
 
 def _with_triggers(plan: Sequence[Step], seen: Mapping[tuple[str, int], StepName]) -> tuple[Step, ...]:
     steps: list[Step] = []
+    extras: dict[str, int] = {}
     for step in plan:
-        extra = 0
-        while (step.stage, step.total + extra + 1) in seen:
-            extra += 1
+        if step.stage not in extras:
+            more = 0
+            while (step.stage, step.total + more + 1) in seen:
+                more += 1
+            extras[step.stage] = more
+        extra = extras[step.stage]
         if not extra:
             steps.append(step)
             continue
@@ -110,11 +115,22 @@ def _with_triggers(plan: Sequence[Step], seen: Mapping[tuple[str, int], StepName
     return tuple(steps)
 
 
-def _alike(dockerfile: Dockerfile, step: Step, name: StepName) -> bool:
-    if step.instruction != name.keyword:
-        return False
-    if step.instruction != "FROM":
-        return step.text.split() == name.text.split()
-    stage = next((each for each in dockerfile.stages if each.line == step.line), None)
-    parts = name.text.split()
-    return stage is not None and len(parts) > 1 and same_image(stage.base, parts[1].partition("@")[0])
+def _likeness(keyword: str, text: str, base: str = "") -> tuple[str, ...]:
+    """What equal steps have in common, whichever way they are told: the words, of FROM the image."""
+    parts = text.split()
+    if keyword != "FROM":
+        return (keyword, *parts)
+    return (keyword, image_key(base or (parts[1].partition("@")[0] if len(parts) > 1 else "")))
+
+
+def _free(dockerfile: Dockerfile, steps: Sequence[Step], taken: AbstractSet[int]) -> dict[tuple[str, ...], deque[int]]:
+    """The steps that no vertex belongs to yet, by what they say, first ones first."""
+    bases = {stage.line: stage.base for stage in dockerfile.stages}
+    free: dict[tuple[str, ...], deque[int]] = {}
+    for at, step in enumerate(steps):
+        if at not in taken:
+            key = _likeness(
+                step.instruction, step.text, bases.get(step.line or 0, "") if step.instruction == "FROM" else ""
+            )
+            free.setdefault(key, deque()).append(at)
+    return free

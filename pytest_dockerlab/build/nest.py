@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import posixpath
+from collections.abc import Iterable
 
 from pytest_dockerlab.build.dockerfile import Dockerfile
 from pytest_dockerlab.build.lexer import Instruction, words
+from pytest_dockerlab.foreign import read_json
 
 __all__ = ["CONTEXT_FOLDER", "nest", "takes_everything", "unnested"]
 
@@ -40,10 +42,7 @@ def nest(dockerfile: Dockerfile) -> str | None:
                 return None
             _put(lines, each, _with_sources(each))
         elif any(_is_context_mount(mount) for mount in _mounts(each)):
-            text = each.text
-            for mount in filter(_is_context_mount, _mounts(each)):
-                text = text.replace(f"--mount={mount}", f"--mount={_with_source(mount)}", 1)
-            _put(lines, each, text)
+            _put(lines, each, _with_mounts(each.text, filter(_is_context_mount, _mounts(each))))
     return "\n".join(lines)
 
 
@@ -54,7 +53,7 @@ def unnested(message: str) -> str:
 
 def _sources(each: Instruction) -> tuple[str, ...] | None:
     """What a COPY or ADD takes from the context; ``None`` for what takes nothing from it."""
-    if each.keyword not in ("COPY", "ADD") or each.flag("from"):
+    if each.keyword not in ("COPY", "ADD") or each.flag("from") or not each.arguments:
         return None
     return tuple((_json(each) or words(each.arguments))[:-1])
 
@@ -63,7 +62,7 @@ def _json(each: Instruction) -> list[str] | None:
     if not each.arguments.startswith("["):
         return None
     try:
-        found = json.loads(each.arguments)
+        found = read_json(each.arguments)
     except ValueError:
         return None
     return [str(word) for word in found] if isinstance(found, list) else None
@@ -91,6 +90,18 @@ def _below(source: str) -> str:
 
 def _mounts(each: Instruction) -> tuple[str, ...]:
     return tuple(value for key, value in each.flags if each.keyword == "RUN" and key == "mount")
+
+
+def _with_mounts(text: str, mounts: Iterable[str]) -> str:
+    parts: list[str] = []
+    at = 0
+    for mount in mounts:
+        found = text.find(f"--mount={mount}", at)  # in order: each is behind the one before
+        if found < 0:
+            continue  # a --mount without a value, which no builder takes
+        parts += [text[at:found], f"--mount={_with_source(mount)}"]
+        at = found + len(f"--mount={mount}")
+    return "".join([*parts, text[at:]])
 
 
 def _options(mount: str) -> dict[str, str]:

@@ -13,14 +13,15 @@ from collections.abc import Callable, Mapping, Set
 
 from pytest_dockerlab.build.dockerfile import Dockerfile
 from pytest_dockerlab.build.textstream import TextReader
+from pytest_dockerlab.foreign import said
 
 __all__ = ["PodmanReader"]
 
-_STEP = re.compile(r"(?:\[(\d+)/(\d+)\] )?STEP (\d+)/(\d+): ")
+_STEP = re.compile(r"(?:\[(\d{1,9})/(\d{1,9})\] )?STEP (\d{1,9})/(\d{1,9}): ", re.ASCII)
 _CACHE = re.compile(r"--> Using cache ([0-9a-f]{64})\s*")
 _IMAGE = re.compile(r"--> ([0-9a-f]{8,64})\s*")
 _COMMIT = re.compile(r"(?:\[\d+/\d+\] )?COMMIT\b.*\s*")
-_EXIT = re.compile(r"while running runtime: exit status (\d+)\s*$")
+_EXIT = re.compile(r"while running runtime: exit status (\d{1,9})\s*$", re.ASCII)
 
 
 class PodmanReader(TextReader):
@@ -57,13 +58,13 @@ class PodmanReader(TextReader):
         """Take one JSON message; returns progress lines."""
         aux, detail = message.get("aux"), message.get("errorDetail")
         if isinstance(aux, dict) and aux.get("ID"):
-            self.image_id = str(aux["ID"])
+            self.image_id = said(aux["ID"])
         if isinstance(detail, dict) or message.get("error"):
-            text = str((detail.get("message") if isinstance(detail, dict) else "") or message.get("error"))
+            text = said((detail.get("message") if isinstance(detail, dict) else "") or message.get("error"))
             code = _EXIT.search(text)
             return self._fail(text, int(code[1]) if code else None)
         stream = message.get("stream")
-        return self._take(stream) if isinstance(stream, str) else ()
+        return self._take(said(stream)) if isinstance(stream, str) else ()
 
     def _take(self, text: str) -> tuple[str, ...]:
         header = _STEP.match(text)

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pytest_dockerlab.build.dockerfile import Dockerfile
-from pytest_dockerlab.build.stage import same_image
+from pytest_dockerlab.build.lexer import goes_on
+from pytest_dockerlab.build.stage import StageNames, same_image
 
 __all__ = ["FRESH_LABEL", "Rewritten", "rewrite"]
 
 #: Put after each FROM where the builder's cache has no other handle (classic, Podman).
 FRESH_LABEL = "org.dockerlab.fresh"
 
+_KEYWORD = re.compile(r"\s*\S*")
 _DIRECTIVE = re.compile(r"\s*#\s*(syntax|escape|check)\s*=", re.IGNORECASE)
 
 
@@ -51,33 +53,53 @@ def rewrite(
     sent: list[str] = []
     origin: list[int] = []
     added: set[int] = set()
-    ends = {stage.instructions[0].end_line for stage in dockerfile.stages} if fresh_label else set[int]()
+    froms = ((at, each) for at, each in enumerate(dockerfile.instructions) if each.keyword == "FROM")
+    ends = {each.end_line: at + 1 for at, each in froms} if fresh_label else {}
+    if fresh_label:
+        _end_last(dockerfile, lines)
     for number, row in enumerate(lines, 1):
         sent.append(row)
         origin.append(number)
         if number in ends:
-            before = sum(1 for each in dockerfile.instructions if each.line <= number)
-            added.add(before + len(added))
+            added.add(ends[number] + len(added))
             sent.append(f"LABEL {FRESH_LABEL}={fresh_label}")
             origin.append(number)
     return Rewritten(text="\n".join(sent), lines=tuple(origin), added=frozenset(added))
 
 
+def _end_last(dockerfile: Dockerfile, lines: list[str]) -> None:
+    """Take off the escape that a FROM at the file's end may have: what we put after it shall not go on with it."""
+    for each in dockerfile.instructions[-1:]:
+        rows = range(each.line - 1, each.end_line)
+        end = max(at for at in rows if lines[at].strip() and (at == rows[0] or not _is_comment(lines[at])))
+        if each.keyword == "FROM" and goes_on(lines[end], dockerfile.directives.get("escape", "\\")):
+            lines[end] = lines[end].rstrip()[:-1]
+
+
+def _is_comment(row: str) -> bool:
+    return row.lstrip().startswith("#")
+
+
 def _replace_base(dockerfile: Dockerfile, lines: list[str], old: str, new: str) -> None:
+    names = StageNames(dockerfile.stages)
     for stage in dockerfile.stages:
         if stage.base_stage is None and same_image(stage.base, old):
             first = stage.instructions[0]
             _sub(lines, first.line, first.end_line, rf"(?<!\S){re.escape(stage.written)}(?!\S)", new)
-        names = {other.name for other in dockerfile.stages[: stage.index] if other.name}
         for each, source in stage.sources:
-            if source.lower() not in names and not source.isdigit() and same_image(source, old):
+            if names.find(source, stage.index) is None and not source.isdigit() and same_image(source, old):
                 _sub(lines, each.line, each.end_line, rf"(?<=from=){re.escape(source)}(?=[\s,]|$)", new)
 
 
 def _sub(lines: list[str], first: int, last: int, pattern: str, new: str) -> None:
     for at in range(first - 1, last):
-        lines[at], count = re.subn(pattern, lambda _: new, lines[at], count=1)
-        if count:
+        if at >= first and _is_comment(lines[at]):
+            continue
+        # The keyword is no name, though an image may be called from.
+        start = keyword.end() if at == first - 1 and (keyword := _KEYWORD.match(lines[at])) else 0
+        found = re.compile(pattern).search(lines[at], start)
+        if found:
+            lines[at] = lines[at][: found.start()] + new + lines[at][found.end() :]
             return
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,8 +16,13 @@ from typing import Any
 
 from pytest_dockerlab.build.wire import Value, fields, text, timestamp
 from pytest_dockerlab.errors import FormatError
+from pytest_dockerlab.foreign import read_json, said
 
 __all__ = ["RawjsonLines", "SolveStatus", "Vertex", "VertexLog", "from_protobuf"]
+
+
+_AGAIN = "see what damaged the builder's report, and build again"
+_MOST_OPEN = 16 * 1024**2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +63,7 @@ def from_protobuf(aux: str | bytes) -> SolveStatus:
     try:
         data = base64.b64decode(aux, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise FormatError(f"not a BuildKit trace: {error}: {aux[:60]!r}") from None
+        raise FormatError(f"not a BuildKit trace: {error}: {aux[:60]!r}", remedy=_AGAIN) from None
     vertexes, logs, warnings = [], [], []
     for number, value in fields(data):
         if number == 1:
@@ -76,6 +80,7 @@ class RawjsonLines:
 
     def __init__(self) -> None:
         self._open: list[str] = []
+        self._size = 0
 
     def feed(self, line: str) -> SolveStatus | str | None:
         """Take a line; returns a status, other text that buildx mixes in, or ``None`` within an object.
@@ -86,20 +91,25 @@ class RawjsonLines:
         row = line.rstrip("\r\n")
         if self._open or row.startswith("{"):
             self._open.append(row)
-            if len(self._open) > 1 and row != "}":
+            self._size += len(row)
+            if len(self._open) > 1 and row != "}" and self._size < _MOST_OPEN:
                 return None
             whole = "\n".join(self._open)
             try:
-                data = json.loads(whole)
+                data = read_json(whole)
             except ValueError:
                 if len(self._open) == 1 and row == "{":
                     return None
-                self._open.clear()
+                self._clear()
                 return f"{whole}\n"
-            self._open.clear()
+            self._clear()
             if isinstance(data, dict):
                 return _status(data)
         return line
+
+    def _clear(self) -> None:
+        self._open.clear()
+        self._size = 0
 
 
 def _status(data: Mapping[str, Any]) -> SolveStatus:
@@ -107,17 +117,17 @@ def _status(data: Mapping[str, Any]) -> SolveStatus:
         return SolveStatus(
             vertexes=tuple(
                 Vertex(
-                    digest=str(each.get("digest", "")),
-                    name=str(each.get("name", "")),
+                    digest=said(each.get("digest")),
+                    name=said(each.get("name")),
                     cached=each.get("cached") is True,
                     started=_iso(each.get("started")),
                     completed=_iso(each.get("completed")),
-                    error=str(each.get("error") or ""),
+                    error=said(each.get("error") or ""),
                 )
                 for each in data.get("vertexes") or ()
             ),
             logs=tuple(
-                VertexLog(vertex=str(each.get("vertex", "")), data=base64.b64decode(each.get("data") or ""))
+                VertexLog(vertex=said(each.get("vertex")), data=base64.b64decode(each.get("data") or ""))
                 for each in data.get("logs") or ()
             ),
             warnings=tuple(
@@ -126,7 +136,7 @@ def _status(data: Mapping[str, Any]) -> SolveStatus:
             ),
         )
     except (AttributeError, TypeError, ValueError, OverflowError) as error:
-        raise FormatError(f"not a status of --progress=rawjson: {error}: {str(data)[:120]}") from None
+        raise FormatError(f"not a status of --progress=rawjson: {error}: {str(data)[:120]}", remedy=_AGAIN) from None
 
 
 def _vertex(data: bytes) -> Vertex:
@@ -160,7 +170,7 @@ def _warning(data: bytes) -> str:
 
 def _bytes(value: Value) -> bytes:
     if isinstance(value, int):
-        raise FormatError(f"not a BuildKit trace: the number {value} where a message belongs")
+        raise FormatError(f"not a BuildKit trace: the number {value} where a message belongs", remedy=_AGAIN)
     return value
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pytest_dockerlab.build.lexer import Instruction
 from pytest_dockerlab.errors import UsageError
 from pytest_dockerlab.reference import Reference
 
-__all__ = ["BaseUse", "Stage", "find_stage", "same_image"]
+__all__ = ["BaseUse", "Stage", "StageNames", "image_key", "same_image"]
 
+_MOST_DIGITS = 10
 _STEPS = ("RUN", "COPY", "ADD", "WORKDIR")
 
 
@@ -71,19 +73,39 @@ class BaseUse:
     platform: str = ""
 
 
-def find_stage(stages: tuple[Stage, ...], name: str, before: int) -> int | None:
-    """The index of the last stage before ``before`` that ``name`` (or a number) means."""
-    for stage in reversed(stages[:before]):
-        if stage.name and stage.name == name.lower():
-            return stage.index
-    if name.isascii() and name.isdigit() and int(name) < before and int(name) < len(stages):
-        return int(name)
-    return None
+class StageNames:
+    """Finds the stage that a name or a number means, in a Dockerfile of any length."""
+
+    def __init__(self, stages: Iterable[Stage] = ()) -> None:
+        self._by_name: dict[str, list[int]] = {}
+        self._count = 0
+        for stage in stages:
+            self.add(stage.name)
+
+    def add(self, name: str) -> None:
+        """The next stage has this name, ``""`` for none."""
+        if name:
+            self._by_name.setdefault(name, []).append(self._count)
+        self._count += 1
+
+    def find(self, name: str, before: int) -> int | None:
+        """The index of the last stage before ``before`` that is meant."""
+        named = self._by_name.get(name.lower(), ())
+        if at := bisect_left(named, before):
+            return named[at - 1]
+        if name.isascii() and name.isdecimal() and len(name) < _MOST_DIGITS and int(name) < min(before, self._count):
+            return int(name)
+        return None
+
+
+def image_key(name: str) -> str:
+    """The same text for names that mean the same image (``python`` is ``docker.io/library/python:latest``)."""
+    try:
+        return str(Reference.parse(name))
+    except UsageError:
+        return name
 
 
 def same_image(one: str, other: str) -> bool:
-    """Whether two image names mean the same (``python`` is ``docker.io/library/python:latest``)."""
-    try:
-        return Reference.parse(one) == Reference.parse(other)
-    except UsageError:
-        return one == other
+    """Whether two image names mean the same."""
+    return image_key(one) == image_key(other)

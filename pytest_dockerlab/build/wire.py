@@ -24,7 +24,7 @@ def fields(data: bytes) -> Iterator[tuple[int, Value]]:
         key, at = _varint(data, at)
         number, kind = key >> 3, key & 7
         if number == 0:
-            raise FormatError(f"not a protobuf message: field number 0 at byte {at}")
+            raise _damaged(f"field number 0 at byte {at}")
         if kind == _VARINT:
             value, at = _varint(data, at)
             yield number, value
@@ -34,12 +34,18 @@ def fields(data: bytes) -> Iterator[tuple[int, Value]]:
         elif kind in (_I64, _I32):
             size = 8 if kind == _I64 else 4
         else:
-            raise FormatError(f"not a protobuf message: wire type {kind} at byte {at}")
+            raise _damaged(f"wire type {kind} at byte {at}")
         if at + size > len(data):
-            raise FormatError(f"not a protobuf message: field {number} is cut off at byte {at} (of {size} bytes)")
+            raise _damaged(f"field {number} is cut off at byte {at} (of {size} bytes)")
         chunk = data[at : at + size]
         yield number, chunk if kind == _LEN else int.from_bytes(chunk, "little")
         at += size
+
+
+def _damaged(what: str) -> FormatError:
+    return FormatError(
+        f"not a protobuf message: {what}", remedy="see what cut the engine's stream off, and build again"
+    )
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
@@ -50,7 +56,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
         at, shift = at + 1, shift + 7
         if not byte & 0x80:
             return value & (1 << 64) - 1, at
-    raise FormatError(f"not a protobuf message: a number is cut off at byte {at}")
+    raise _damaged(f"a number is cut off at byte {at}")
 
 
 def text(value: Value) -> str:
@@ -67,7 +73,7 @@ def timestamp(value: Value) -> float:
     seconds = nanos = 0
     for number, each in fields(_message(value)):
         if number == 1 and isinstance(each, int):
-            seconds = each
+            seconds = each - (1 << 64) if each >> 63 else each  # int64
         elif number == 2 and isinstance(each, int):
             nanos = each
     return seconds + nanos / 1e9
@@ -75,5 +81,5 @@ def timestamp(value: Value) -> float:
 
 def _message(value: Value) -> bytes:
     if isinstance(value, int):
-        raise FormatError(f"not a protobuf message: the number {value}")
+        raise _damaged(f"the number {value}")
     return value

@@ -15,6 +15,7 @@ from pytest_dockerlab.quantity import human_bytes
 
 __all__ = ["LeftBehind", "fits_platform", "left_in_no_layer"]
 
+_MARKED = 1024**2
 # How the Anaconda and Miniconda installers are named: <product>-<version>-<system>-<machine>.sh
 _NAME = re.compile(r"-(?P<system>Linux|MacOSX)-(?P<machine>[A-Za-z0-9_]+)\.(?:sh|pkg)$")
 
@@ -86,7 +87,8 @@ def left_in_no_layer(
     layers = image.files.layers()
     marked: set[tuple[int, str]] = set()
     if mark:
-        marked = {(index, entry.path) for index, entry, data in image.files.contents() if mark in data}
+        contents = image.files.contents(first_layer)
+        marked = {(index, entry.path) for index, entry, content in contents if mark in content.read(_MARKED)}
     count, copies = 0, []
     for index, layer in enumerate(layers[first_layer:], first_layer):
         for entry in layer.files:

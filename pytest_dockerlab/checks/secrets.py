@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from pytest_dockerlab.checks.layers import instruction_text, instructions
+from pytest_dockerlab.checks.needles import Hit, Needle, search, search_stream
 from pytest_dockerlab.checks.words import clip, listing, name_of, plural
 from pytest_dockerlab.errors import UsageError
 from pytest_dockerlab.findings import Checked, Finding
@@ -15,18 +16,28 @@ from pytest_dockerlab.image.model import Image, LayerFiles
 
 __all__ = ["KNOWN_KEYS", "SecretScan", "Wanted", "mask", "no_secret", "read_wanted"]
 
-Wanted = Mapping[str, re.Pattern[bytes]]
+Wanted = Mapping[str, Needle]
 
 _EDGE = rb"(?<![A-Za-z0-9_-])"
-# Forms that their issuers document; narrow, so that what they match is a key.
-KNOWN_KEYS: Mapping[str, re.Pattern[bytes]] = {
-    "OpenAI-style key": re.compile(_EDGE + rb"sk-(?:proj-|ant-[a-z0-9]+-)?(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_]{20,}"),
-    "AWS access key": re.compile(_EDGE + rb"(?:AKIA|ASIA)[0-9A-Z]{16}(?![0-9A-Za-z])(?<!EXAMPLE)"),
-    "GitHub token": re.compile(_EDGE + rb"(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{60,})"),
-    "Slack token": re.compile(_EDGE + rb"xox[baprs]-[0-9]{8,}-[0-9A-Za-z-]{16,}"),
-    "Google API key": re.compile(_EDGE + rb"AIza[0-9A-Za-z_-]{35}(?![0-9A-Za-z_-])"),
-    "Hugging Face token": re.compile(_EDGE + rb"hf_[A-Za-z]{34}(?![0-9A-Za-z])"),
-    "private key": re.compile(rb"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----\r?\n(?:[A-Za-z0-9+/=]{40,}\r?\n){2}"),
+# Forms that their issuers document; narrow, so that what they match is a key. The second column is how each begins.
+_FORMS: Mapping[str, tuple[bytes, tuple[bytes, ...]]] = {
+    "OpenAI-style key": (
+        rb"sk-(?:proj-|ant-[a-z0-9]+-)?(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_]{20,}",
+        (b"sk-",),
+    ),
+    "AWS access key": (rb"(?:AKIA|ASIA)[0-9A-Z]{16}(?![0-9A-Za-z])(?<!EXAMPLE)", (b"AKIA", b"ASIA")),
+    "GitHub token": (
+        rb"(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{60,})",
+        (b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"github_pat_"),
+    ),
+    "Slack token": (rb"xox[baprs]-[0-9]{8,}-[0-9A-Za-z-]{16,}", (b"xoxb-", b"xoxa-", b"xoxp-", b"xoxr-", b"xoxs-")),
+    "Google API key": (rb"AIza[0-9A-Za-z_-]{35}(?![0-9A-Za-z_-])", (b"AIza",)),
+    "Hugging Face token": (rb"hf_[A-Za-z]{34}(?![0-9A-Za-z])", (b"hf_",)),
+}
+_PRIVATE = rb"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----\r?\n(?:[A-Za-z0-9+/=]{40,}\r?\n){2}"
+KNOWN_KEYS: Wanted = {
+    **{name: Needle.of_form(re.compile(_EDGE + form), starts) for name, (form, starts) in _FORMS.items()},
+    "private key": Needle.of_form(re.compile(_PRIVATE), (b"-----BEGIN ",)),
 }
 # Where packages keep keys of their tests and examples: there a private key is nobody's secret.
 _PACKAGED = re.compile(r"^/(usr|lib|lib64|opt/conda)/|/(site|dist)-packages/|/node_modules/|/tests?/")
@@ -37,14 +48,12 @@ class SecretScan:
     """How much was looked at.
 
     Attributes:
-        layers, files: how many; ``size``: bytes of the files.
-        partial: files of which only the first part was looked at.
+        layers, files: how many; ``size``: bytes of the files, all of them read.
     """
 
     layers: int = 0
     files: int = 0
     size: int = 0
-    partial: tuple[str, ...] = ()
 
 
 def mask(value: str) -> str:
@@ -72,15 +81,15 @@ def read_wanted(
     return {name: _compiled(name, value) for name, value in named.items()}
 
 
-def _compiled(name: str, value: str | re.Pattern[str]) -> re.Pattern[bytes]:
+def _compiled(name: str, value: str | re.Pattern[str]) -> Needle:
     if isinstance(value, re.Pattern):
-        return re.compile(value.pattern.encode(), value.flags & ~re.UNICODE)
+        return Needle(pattern=re.compile(value.pattern.encode(), value.flags & ~re.UNICODE))
     if len(value) < 6:
         raise UsageError(
             f"{name} has {plural(len(value), 'character')}: too short to be told from other text",
             remedy="give a longer value, or a pattern with what stands around it: re.compile('PASSWORD=1234')",
         )
-    return re.compile(re.escape(value.encode()))
+    return Needle.of_text(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +111,8 @@ _LAYER = "a layer keeps what was written in it, even if a later one deletes the 
 def _masked(text: str, wanted: Wanted) -> str:
     """The text, each secret in it masked."""
     data = text.encode()
-    for pattern in wanted.values():
-        data = pattern.sub(lambda match: mask(_text(match[0])).encode(), data)
+    for needle in wanted.values():
+        data = needle.masked(data, lambda found: mask(_text(found)).encode())
     return _text(data)
 
 
@@ -171,34 +180,34 @@ def no_secret(image: Image, wanted: Wanted, *, first_layer: int = 0) -> Checked[
         )
     hits: dict[str, list[tuple[_Place, str]]] = {name: [] for name in wanted}
 
-    def look(place: _Place, data: bytes, part: str = "") -> None:
-        for name, pattern in wanted.items():
-            if place.packaged and pattern is KNOWN_KEYS["private key"]:
+    def note(place: _Place, found: Mapping[str, Hit], part: str = "") -> None:
+        for name, hit in found.items():
+            if place.packaged and wanted[name] is KNOWN_KEYS["private key"]:
                 continue
-            if match := pattern.search(data):
-                hits[name].append((place, part + mask(_text(match[0]))))
+            form = f" in {hit.encoding}" if hit.encoding else ""
+            hits[name].append((place, f"{part}{mask(_text(hit.text))}{form}"))
+
+    def look(data: bytes) -> Mapping[str, Hit]:
+        found = ((name, search(needle, data)) for name, needle in wanted.items())
+        return {name: hit for name, hit in found if hit is not None}
 
     for place, data in _config_places(image, wanted):
-        look(place, data)
+        note(place, look(data))
     words = _Layers(image, wanted)
     layers = image.files.layers()
     for index, layer in enumerate(layers):
         words.deletes(index, layer)
     for index, layer in enumerate(layers[first_layer:], first_layer):
         for entry in layer.files:
-            name = f"{entry.path}\0{entry.link}".encode()
-            if any(pattern.search(name) for pattern in wanted.values()):
-                look(words.place(index, entry.path), name, "in the name: ")
-    files, size, partial = 0, 0, []
-    for index, entry, data in image.files.contents():
-        if index < first_layer:
-            continue
-        files, size = files + 1, size + len(data)
-        if entry.size > len(data):
-            partial.append(entry.path)
-        if any(pattern.search(data) for pattern in wanted.values()):
-            look(words.place(index, entry.path), data)
-    scan = SecretScan(layers=len(layers) - first_layer, files=files, size=size, partial=tuple(partial))
+            if found := look(f"{entry.path}\n{entry.link}".encode("utf-8", "surrogateescape")):
+                note(words.place(index, entry.path), found, "in the name: ")
+    files, size = 0, 0
+    for index, entry, content in image.files.contents(first_layer):
+        in_content, read = search_stream(content, wanted)
+        files, size = files + 1, size + read
+        if in_content:
+            note(words.place(index, entry.path), in_content)
+    scan = SecretScan(layers=len(layers) - first_layer, files=files, size=size)
     return Checked(evidence=scan, findings=tuple(_finding(image, name, found) for name, found in hits.items() if found))
 
 

@@ -24,7 +24,7 @@ __all__ = ["failure_of", "lost", "refuse_problems", "timed_out"]
 
 _MISSING_SOURCE = (
     re.compile(r'"(?P<path>/[^"]*)":? not found'),
-    re.compile(r"excluded by \.dockerignore: stat (?P<path>.+?): file does not exist"),
+    re.compile(r"excluded by \.dockerignore: stat (?P<path>.{1,4096}?): file does not exist"),
     re.compile(r'(?:copier: )?stat: "(?P<path>[^"]+)": no such file or directory'),
     re.compile(r"no items matching glob \"(?P<path>[^\"]+)\""),
 )

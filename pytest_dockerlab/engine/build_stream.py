@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import secrets
 import socket
 import threading
@@ -14,13 +13,14 @@ from pytest_dockerlab.engine.api import CHUNK
 from pytest_dockerlab.engine.pulse import Heartbeat
 from pytest_dockerlab.engine.translate import TRANSPORT_ERRORS, error_of
 from pytest_dockerlab.errors import LabError
+from pytest_dockerlab.foreign import read_json
 
 if TYPE_CHECKING:
     from requests import Response
 
     from pytest_dockerlab.engine.engine import Engine
 
-__all__ = ["Outcome", "Reader", "send_build"]
+__all__ = ["Outcome", "Reader", "read_messages", "send_build"]
 
 _MARGIN_SECONDS = 20.0
 
@@ -140,7 +140,7 @@ def send_build(
         try:
             if response.status_code >= 400:
                 raise _refused(response)
-            _read(response, reader, on_progress)
+            read_messages(response, reader, on_progress)
         except TRANSPORT_ERRORS as error:
             outcome.lost = str(error)
         finally:
@@ -153,20 +153,23 @@ def send_build(
     return outcome
 
 
-def _read(response: Response, reader: Reader, on_progress: Callable[[str], None] | None) -> None:
-    rest = b""
+def read_messages(response: Response, reader: Reader, on_progress: Callable[[str], None] | None) -> None:
+    """Give a reader each of the messages, one a line, of an answer that comes in pieces."""
+    rest: list[bytes] = []
     for chunk in response.iter_content(CHUNK):
-        *lines, rest = (rest + chunk).split(b"\n")
+        first, *lines = chunk.split(b"\n")
+        rest.append(first)
         for line in lines:
-            _take(line, reader, on_progress)
-    _take(rest, reader, on_progress)
+            _take(b"".join(rest), reader, on_progress)
+            rest = [line]
+    _take(b"".join(rest), reader, on_progress)
 
 
 def _take(line: bytes, reader: Reader, on_progress: Callable[[str], None] | None) -> None:
     if not line.strip():
         return
     try:
-        message = json.loads(line)
+        message = read_json(line)
     except ValueError:
         message = {"error": f"the engine sent a line that is not JSON: {line[:200]!r}"}
     if isinstance(message, dict):

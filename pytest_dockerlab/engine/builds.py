@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_dockerlab.build.buildkit import BuildkitReader
 from pytest_dockerlab.build.classic import ClassicReader
-from pytest_dockerlab.build.dockerfile import Dockerfile, is_foreign, parse, same_image
+from pytest_dockerlab.build.dockerfile import Dockerfile, is_foreign, parse
 from pytest_dockerlab.build.nest import CONTEXT_FOLDER, nest, takes_everything, unnested
 from pytest_dockerlab.build.podman import PodmanReader
 from pytest_dockerlab.build.rewrite import Rewritten, rewrite
@@ -20,6 +20,7 @@ from pytest_dockerlab.build.spec import BuilderName, BuildSpec
 from pytest_dockerlab.build.trace import BuildTrace
 from pytest_dockerlab.engine.build_errors import failure_of, lost, refuse_problems, timed_out
 from pytest_dockerlab.engine.build_stream import send_build
+from pytest_dockerlab.engine.content import Turn, content_key, resolved_bases
 from pytest_dockerlab.engine.context import pack, plan_context, read_dockerfile
 from pytest_dockerlab.errors import BuildFailed, CapabilityMissing, DiskFull, LabError, NotFound, UsageError
 
@@ -33,11 +34,17 @@ _CRAMPED = 64 << 20
 _HEREDOCS_SINCE = {"Docker Engine": (23, 0), "Podman": (4, 9)}
 
 
-def build(engine: Engine, spec: BuildSpec, on_progress: Callable[[str], None] | None = None) -> BuildTrace:
+def build(
+    engine: Engine,
+    spec: BuildSpec,
+    on_progress: Callable[[str], None] | None = None,
+    turn: Turn | None = None,
+) -> BuildTrace:
     """Build ``spec`` on ``engine``.
 
     Args:
         on_progress: gets a plain line when a step starts and when it ends.
+        turn: entered with the content's key before the engine is asked, for one after another to build the same.
 
     Raises:
         UsageError: a path, target or builder that can't be meant.
@@ -48,7 +55,7 @@ def build(engine: Engine, spec: BuildSpec, on_progress: Callable[[str], None] | 
         CapabilityMissing: this engine can't build it.
     """
     try:
-        return _build(engine, spec, on_progress)
+        return _build(engine, spec, on_progress, turn)
     except (BuildFailed, DiskFull) as error:
         if "no space left" in str(error).lower():
             _make_room(engine)
@@ -66,15 +73,23 @@ def _make_room(engine: Engine) -> None:
             private.relieve(engine.endpoint)
 
 
-def _build(engine: Engine, spec: BuildSpec, on_progress: Callable[[str], None] | None) -> BuildTrace:
+def _build(engine: Engine, spec: BuildSpec, on_progress: Callable[[str], None] | None, turn: Turn | None) -> BuildTrace:
     builder = choose_builder(engine, spec)
+    if spec.no_cache:
+        turn = None  # each is to run its steps itself
     dockerfile = load_dockerfile(spec)
     refuse_problems(dockerfile)
     dockerfile.plan(spec.target)  # an unknown target is told before anything is sent
     if builder == "buildx":
         from pytest_dockerlab.engine.buildx import build_with_buildx
 
-        return build_with_buildx(engine, spec, dockerfile, on_progress, fresh_host(spec.fresh) if spec.fresh else "")
+        with contextlib.ExitStack() as held:
+            if turn is not None:
+                with pack(plan_context(spec), dockerfile.text, engine_ignores=False).body as body:
+                    key = content_key(engine, spec, dockerfile, builder, body)
+                held.enter_context(turn(key))
+            host = fresh_host(spec.fresh) if spec.fresh else ""
+            return build_with_buildx(engine, spec, dockerfile, on_progress, host)
     drop_syntax, warnings = _syntax(engine, builder, dockerfile)
     _refuse_heredocs(engine, builder, dockerfile, frontend_fetched=not drop_syntax)
     sent = rewrite(
@@ -93,8 +108,10 @@ def _build(engine: Engine, spec: BuildSpec, on_progress: Callable[[str], None] |
             warnings += (f"COPY of the whole context takes the Dockerfile along, as {plan.dockerfile}",)
     packed = pack(plan, text, engine_ignores=builder != "buildkit", folder=folder)
     reader = _reader(builder, dockerfile, spec, sent)
-    started = time.monotonic()
-    with packed.body:
+    with packed.body, contextlib.ExitStack() as held:
+        if turn is not None:
+            held.enter_context(turn(content_key(engine, spec, dockerfile, builder, packed.body)))
+        started = time.monotonic()
         outcome = send_build(
             engine,
             packed.body,
@@ -208,8 +225,7 @@ def _params(builder: BuilderName, spec: BuildSpec, dockerfile_name: str) -> dict
 
 def _has_triggers(engine: Engine, dockerfile: Dockerfile, spec: BuildSpec) -> bool:
     """Whether a base brings instructions (ONBUILD) that we don't see, and so can't rewrite."""
-    for base in dockerfile.bases(spec.target):
-        name = next((new for old, new in spec.replace_bases.items() if same_image(old, base.name)), base.name)
+    for name in resolved_bases(dockerfile, spec):
         try:
             if engine.images.get(name).config.on_build:
                 return True

@@ -1,4 +1,4 @@
-"""A build context as one tar archive: what ``.dockerignore`` (by docker-py's rules) leaves, and the Dockerfile."""
+"""A build context as one tar archive: what ``.dockerignore`` leaves, and the Dockerfile."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import difflib
 import os
 import tarfile
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import IO
 
-from docker.utils.build import PatternMatcher
-
 from pytest_dockerlab.build.context import ContextSummary, ignore_file_names, ignore_patterns
+from pytest_dockerlab.build.ignore import IgnoreRules
 from pytest_dockerlab.build.spec import BuildSpec
 from pytest_dockerlab.errors import UsageError
 
@@ -82,8 +81,7 @@ def plan_context(spec: BuildSpec) -> ContextPlan:
     name = _name_in_context(spec, root) or _OUTSIDE
     outside = not (root / name).is_file()
     patterns = _patterns(spec, root)
-    # types-docker asks for a path here; docker-py itself takes a string only.
-    hidden = outside or _matcher(patterns).matches(name)  # type: ignore[arg-type]
+    hidden = outside or IgnoreRules(patterns).ignores(name)
     return ContextPlan(root=root, dockerfile=name, outside=outside, hidden=hidden, patterns=patterns)
 
 
@@ -112,7 +110,7 @@ def pack(plan: ContextPlan, text: str, *, engine_ignores: bool, folder: str = ""
                 _add_text(tar, _IGNORE, "\n".join([*(plan.patterns or (_IGNORE,)), plan.dockerfile, ""]))
             if folder:
                 _add_folder(tar, folder)
-            for path in sorted(_matcher(plan.patterns).walk(str(plan.root))):
+            for path in sorted(_walk(plan.root, IgnoreRules(plan.patterns))):
                 if path == plan.dockerfile or (path == _IGNORE and own_ignore):
                     continue
                 added = _add(tar, plan.root, path, folder)
@@ -127,11 +125,25 @@ def pack(plan: ContextPlan, text: str, *, engine_ignores: bool, folder: str = ""
     return PackedContext(body=body, summary=ContextSummary(files=files, bytes=size))
 
 
-def _matcher(patterns: Iterable[str]) -> PatternMatcher:
-    matcher = PatternMatcher([*patterns])
-    # docker-py always sends the ignore file itself; COPY shall not see it where it is ignored.
-    matcher.patterns.pop()
-    return matcher
+def _walk(root: Path, rules: IgnoreRules) -> Iterator[str]:
+    """Paths of all that is not ignored, folders among them; links are not followed."""
+    pending = [""]
+    while pending:
+        folder = pending.pop()
+        try:
+            entries = list(os.scandir(root / folder))
+        except OSError as error:
+            raise UsageError(
+                f"a folder of the build context can't be read: {root / folder}: {error.strerror}",
+                remedy=f"mend its mode, or name it in {_IGNORE}",
+            ) from error
+        for entry in entries:
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            ignored = rules.ignores(path)
+            if not ignored:
+                yield path
+            if entry.is_dir(follow_symlinks=False) and not (ignored and not rules.may_keep_below(path)):
+                pending.append(path)
 
 
 def _name_in_context(spec: BuildSpec, root: Path) -> str:

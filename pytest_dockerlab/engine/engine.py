@@ -25,6 +25,7 @@ from pytest_dockerlab.errors import EngineError, EngineUnreachable, LabError
 if TYPE_CHECKING:
     from pytest_dockerlab.build.spec import BuildSpec
     from pytest_dockerlab.build.trace import BuildTrace
+    from pytest_dockerlab.engine.content import Turn
 
 __all__ = ["NEWEST_API", "OLDEST_API", "Engine", "negotiate"]
 
@@ -94,11 +95,14 @@ class Engine:
         self.volumes = Volumes(self)
         self.networks = Networks(self)
 
-    def build(self, spec: BuildSpec, on_progress: Callable[[str], None] | None = None) -> BuildTrace:
+    def build(
+        self, spec: BuildSpec, on_progress: Callable[[str], None] | None = None, turn: Turn | None = None
+    ) -> BuildTrace:
         """Build an image.
 
         Args:
             on_progress: gets a line for people whenever something moves on.
+            turn: given the content's key, held while the engine builds: who builds the same waits.
 
         Raises:
             BuildFailed: a step failed.
@@ -107,7 +111,7 @@ class Engine:
         """
         from pytest_dockerlab.engine.builds import build
 
-        return build(self, spec, on_progress)
+        return build(self, spec, on_progress, turn)
 
     def close(self) -> None:
         """Remove the containers that images were looked at through, and hang up."""

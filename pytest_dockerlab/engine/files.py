@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pytest_dockerlab.errors import NotFound
+from pytest_dockerlab.errors import FormatError, NotFound
 from pytest_dockerlab.image.model import FileKind, FileStat
 from pytest_dockerlab.image.tarstream import Blocks, clean_path, entries, first_entry, stat_of
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pytest_dockerlab.engine.api import Api
 
-__all__ = ["archive", "children", "put", "read", "stat", "unpack_mode"]
+__all__ = ["archive", "children", "put", "read", "some_children", "stat", "unpack_mode"]
 
 # Go's os.FileMode (pkg.go.dev/io/fs#FileMode): its type bits are not the kernel's.
 _GO_KINDS = (
@@ -181,6 +181,36 @@ def children(api: Api, container: str, path: str, *, deep: bool = False) -> tupl
         finally:
             _close(stream)
     raise NotFound(f"{about}: not a folder", remedy="stat or read it instead")
+
+
+def some_children(api: Api, container: str, path: str, most_bytes: int) -> tuple[FileStat, ...]:
+    """Of a folder's direct entries those, with owners, that come in the first bytes of its archive; links to it work.
+
+    Raises:
+        NotFound: no such folder, or not a folder.
+    """
+    about, base = _about(container, path), _absolute(path)
+    stream = archive(api, container, f"{base.rstrip('/')}/.")
+    found = []
+    try:
+        for member, _ in entries(Blocks(_first(stream, most_bytes)), about):
+            name = clean_path(member.name, about)
+            # A hard link's size is in the header of the file it links to.
+            if name != "/" and name.count("/") == 1 and not member.islnk():
+                found.append(stat_of(member, _join(base, name)))
+    except FormatError:
+        pass  # cut off, as was asked for
+    finally:
+        _close(stream)
+    return tuple(found)
+
+
+def _first(stream: Iterator[bytes], most_bytes: int) -> Iterator[bytes]:
+    for chunk in stream:
+        yield chunk
+        most_bytes -= len(chunk)
+        if most_bytes <= 0:
+            return
 
 
 def _places(api: Api, container: str, path: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from pytest_dockerlab.errors import CapabilityMissing
+from pytest_dockerlab.errors import CapabilityMissing, FormatError
 
 if TYPE_CHECKING:
     from requests import Response
@@ -20,7 +20,8 @@ __all__ = ["STDERR", "STDOUT", "UPGRADE", "Duplex", "Frames"]
 
 UPGRADE = {"Connection": "Upgrade", "Upgrade": "tcp"}
 STDOUT, STDERR = 1, 2
-_HEADER = struct.Struct(">BxxxL")
+_LAST_STREAM = 3  # the engine's own errors
+_HEADER = struct.Struct(">B3sL")
 _CHUNK = 64 * 1024
 
 
@@ -32,20 +33,30 @@ class Frames:
     """
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest = bytearray()
 
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
-        """The frames that are complete by now, as (1 stdout | 2 stderr, content)."""
-        rest, start = self._rest + data, 0
+        """The frames that are complete by now, as (1 stdout | 2 stderr, content).
+
+        Raises:
+            FormatError: these are no frames (a terminal's output has none).
+        """
+        self._rest += data
         frames = []
-        while len(rest) - start >= _HEADER.size:
-            stream, size = _HEADER.unpack_from(rest, start)
-            begin = start + _HEADER.size
-            if len(rest) - begin < size:
+        at = 0
+        while len(self._rest) - at >= _HEADER.size:
+            stream, unused, size = _HEADER.unpack_from(self._rest, at)
+            if stream > _LAST_STREAM or unused != bytes(3):
+                raise FormatError(
+                    f"not a multiplexed stream: a frame begins with {bytes(self._rest[at : at + _HEADER.size])!r}",
+                    remedy="see whether the container has a terminal (tty), whose output is not multiplexed",
+                )
+            end = at + _HEADER.size + size
+            if len(self._rest) < end:
                 break
-            frames.append((stream, rest[begin : begin + size]))
-            start = begin + size
-        self._rest = rest[start:]
+            frames.append((stream, bytes(self._rest[at + _HEADER.size : end])))
+            at = end
+        del self._rest[:at]  # once, not for each frame: a log may have a million
         return frames
 
 

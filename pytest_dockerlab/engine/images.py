@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_dockerlab.engine.image_files import EngineFiles, FileContainers
 from pytest_dockerlab.engine.resources import label_filter
 from pytest_dockerlab.engine.results import LayerTransfer, Transfer
+from pytest_dockerlab.engine.shelf import Shelf, usual_place
 from pytest_dockerlab.engine.translate import error_of, pull_error
 from pytest_dockerlab.errors import EngineError, NotFound
 from pytest_dockerlab.image.inspect import engine_history, image_from_inspect
@@ -37,6 +38,7 @@ class Images:
         self._api = engine.api
         self._containers = FileContainers(engine)
         self._files: dict[str, EngineFiles] = {}
+        self._shelf = Shelf(usual_place())
 
     # What is
 
@@ -51,16 +53,17 @@ class Images:
         """
         inspect = self._inspect(ref)
         rows = self._api.json("GET", f"/images/{inspect['Id']}/history", about=f"image {ref!r}")
-        layers = (inspect.get("RootFS") or {}).get("Layers") or ()
+        layers = tuple((inspect.get("RootFS") or {}).get("Layers") or ())
         return image_from_inspect(
             inspect,
             history=with_empty_layers(engine_history(rows or ()), len(layers)),
-            files=self._files_of(str(inspect["Id"])),
+            files=self._files_of(str(inspect["Id"]), layers, int(inspect.get("Size") or 0)),
         )
 
-    def _files_of(self, image: str) -> EngineFiles:
+    def _files_of(self, image: str, layers: tuple[str, ...], size: int) -> EngineFiles:
         # One for all who ask: an image does not change, so what one has found out is true for the others.
-        return self._files.setdefault(image, EngineFiles(self._engine, self._containers, image))
+        made = EngineFiles(self._engine, self._containers, image, layers=layers, size=size, keep=self._shelf)
+        return self._files.setdefault(image, made)
 
     def _inspect(self, ref: str) -> Mapping[str, Any]:
         answer: Mapping[str, Any] = self._api.json("GET", f"/images/{ref}/json", about=f"image {ref!r}")

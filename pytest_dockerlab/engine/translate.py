@@ -32,6 +32,12 @@ _DISK_REMEDY = (
     "free some space where the engine keeps its data: `docker system df` shows what takes it, "
     "`docker builder prune` removes what builds left there"
 )
+# A tuned private engine has its containers' state and logs in memory, in a folder of this name.
+_STATE = "/data/containers/"
+_MEMORY_REMEDY = (
+    "remove containers, above all those that wrote much to their logs (a private engine keeps 128 MB of each in "
+    "memory), or set DOCKERLAB_TUNED=0, which puts them on the disk"
+)
 # As requests, urllib3 and the kernel put it when the other side goes away in the middle of an answer.
 _HUNG_UP = (
     "RemoteDisconnected",
@@ -55,13 +61,14 @@ def error_of(status: int, message: str, about: str = "") -> LabError:
     """
     what = f"{about}: {message}" if about else message
     if _NO_SPACE in message.lower():
-        return DiskFull(what, remedy=_DISK_REMEDY)
+        return DiskFull(what, remedy=_MEMORY_REMEDY if _STATE in message else _DISK_REMEDY)
     if match := _MOUNT.search(message):
         return UsageError(
             f"{about}: bind mount of a folder that is not there: {match['path']}",
             remedy="make it before the container (an engine elsewhere needs it there, not here)",
         )
-    if status == 404:
+    # Docker takes two names off one image at once, and then removes it twice: the second time it says so with a 500.
+    if status == 404 or "unrecognized image id" in message.lower():
         return NotFound(what, remedy=_missing_remedy(message))
     if status == 409:
         return Conflict(what, remedy=_conflict_remedy(message))

@@ -42,7 +42,8 @@ _METADATA = frozenset(
 )
 _KEYWORD = re.compile(r"\s*(?P<keyword>[A-Z]+)(?=\s|$)\s*(?P<rest>.*)", re.DOTALL)
 _NOP = re.compile(r"/bin/sh -c #\(nop\)\s*(?P<rest>.*)", re.DOTALL)
-_SHELL = re.compile(r"(?:\|\d+ .*?)?(?P<shell>/\S*sh|cmd|powershell) (?:-\S+ |/S /C )(?P<command>.*)", re.DOTALL)
+_ARGUMENTS = re.compile(r"\|\d+ ", re.ASCII)
+_SHELL = re.compile(r"(?<!\S)(?:/\S*sh|cmd|powershell) (?:-\S+ |/S /C )")
 _BUILDKIT_END = " # buildkit"
 
 
@@ -82,15 +83,22 @@ def instruction_of(entry: HistoryEntry) -> Instruction:
     text = text.removesuffix(_BUILDKIT_END)
     if match := _NOP.fullmatch(text):
         writer, text = "classic", match["rest"]
-    elif not buildkit and (match := _SHELL.fullmatch(text)):
-        return Instruction(keyword="RUN", text=match["command"].strip(), writer="classic")
+    elif not buildkit and (command := _command(text)) is not None:
+        return Instruction(keyword="RUN", text=command, writer="classic")
     match = _KEYWORD.fullmatch(text)
     if match is None or match["keyword"] not in _MAKES_FILES | _METADATA:
         return Instruction(keyword="", text=text, writer=writer)
     rest = match["rest"].strip()
-    if match["keyword"] == "RUN" and (shell := _SHELL.fullmatch(rest)):
-        rest = shell["command"].strip()
+    if match["keyword"] == "RUN" and (command := _command(rest)) is not None:
+        rest = command
     return Instruction(keyword=match["keyword"], text=rest, writer=writer)
+
+
+def _command(text: str) -> str | None:
+    """What a shell was given, build arguments before it taken off; ``None`` where there is no shell."""
+    arguments = _ARGUMENTS.match(text)
+    shell = _SHELL.search(text, arguments.end()) if arguments else _SHELL.match(text)
+    return None if shell is None else text[shell.end() :].strip()
 
 
 def with_empty_layers(history: Sequence[HistoryEntry], layers: int) -> tuple[HistoryEntry, ...]:

@@ -6,12 +6,14 @@ import hashlib
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from tarfile import TarInfo
 
 from pytest_dockerlab.errors import FormatError
-from pytest_dockerlab.image.model import FileKind, FileStat, LayerFiles
-from pytest_dockerlab.image.tarstream import Blocks, Readable, clean_path, entries, is_tar, stat_of
+from pytest_dockerlab.image.layer_index import LayerWriter
+from pytest_dockerlab.image.model import FileStat, Readable
+from pytest_dockerlab.image.tarstream import Blocks, clean_path, entries, is_tar, stat_of
 
-__all__ = ["GZIP", "files_of", "is_layer", "scan", "uncompressed"]
+__all__ = ["GZIP", "digest_of", "files_of", "index_layer", "is_layer", "uncompressed"]
 
 GZIP = b"\x1f\x8b"
 ZSTD = b"\x28\xb5\x2f\xfd"
@@ -47,7 +49,9 @@ def uncompressed(chunks: Iterable[bytes], archive: str) -> Iterator[bytes]:
     try:
         yield from _gunzip(head, stream)
     except zlib.error as error:
-        raise FormatError(f"{archive}: a layer's compressed data is damaged: {error}") from error
+        raise FormatError(
+            f"{archive}: a layer's compressed data is damaged: {error}", remedy="save or download it again"
+        ) from error
 
 
 def _gunzip(head: bytes, stream: Iterator[bytes]) -> Iterator[bytes]:
@@ -59,14 +63,19 @@ def _gunzip(head: bytes, stream: Iterator[bytes]) -> Iterator[bytes]:
             data = member.unconsumed_tail
             if member.eof:
                 # Several gzip members may follow each other; pigz and estargz write them so.
-                data, member = member.unused_data, zlib.decompressobj(wbits=31)
+                data = member.unused_data
+                while len(data) < len(GZIP) and (more := next(stream, None)) is not None:
+                    data += more
                 if not data.startswith(GZIP):
-                    data = b""
+                    return  # padding
+                member = zlib.decompressobj(wbits=31)
         data = next(stream, None)
+    if not member.eof:
+        raise zlib.error("it ends too early")
 
 
-def scan(chunks: Iterable[bytes], archive: str) -> LayerFiles:
-    """Everything but the content; the diff id is computed, not believed.
+def index_layer(chunks: Iterable[bytes], archive: str) -> tuple[str, LayerWriter]:
+    """Everything but the content, and the diff id, which is computed, not believed.
 
     Args:
         chunks: the layer's plain tar.
@@ -82,30 +91,43 @@ def scan(chunks: Iterable[bytes], archive: str) -> LayerFiles:
             yield chunk
 
     stream = Blocks(hashed())
-    files: dict[str, FileStat] = {}
-    deleted: list[str] = []
-    opaque: list[str] = []
-    for member, _ in entries(stream, archive):
+    index = LayerWriter()
+    for member, content in entries(stream, archive):
         path = clean_path(member.name, archive)
         parent, _, name = path.rpartition("/")
         if name == _OPAQUE:
-            opaque.append(parent or "/")
+            index.hide(parent or "/")
         elif name.startswith(_AUFS):
             continue
         elif name.startswith(_WHITEOUT):
-            deleted.append(f"{parent}/{name.removeprefix(_WHITEOUT)}")
+            index.delete(clean_path(f"{parent}/{_whited_out(name, archive)}", archive))
         else:
             entry = stat_of(member, path)
-            files[path] = entry if not member.islnk() else _hard_link(entry, archive)
+            index.add(_hard_link(entry, archive) if member.islnk() else replace(entry, digest=_digest(member, content)))
     while stream.read(_CHUNK):
         pass  # padding behind the archive's end belongs to the digest
-    return LayerFiles(
-        diff_id=f"sha256:{digest.hexdigest()}",
-        files=tuple(files.values()),
-        deleted=tuple(deleted),
-        opaque=tuple(opaque),
-        size=sum(entry.size for entry in files.values() if entry.kind is FileKind.FILE),
-    )
+    return f"sha256:{digest.hexdigest()}", index
+
+
+def digest_of(chunks: Iterable[bytes]) -> str:
+    """The diff id of a layer whose entries are known already."""
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _digest(member: TarInfo, content: Readable | None) -> str:
+    if content is None or member.issparse():  # holes are not filled, so nobody has read it
+        return ""
+    return digest_of(iter(lambda: content.read(_CHUNK), b""))
+
+
+def _whited_out(name: str, archive: str) -> str:
+    found = name.removeprefix(_WHITEOUT)
+    if found in ("", ".", ".."):
+        raise FormatError(f"{archive}: {name!r} deletes no file", remedy="don't trust this archive")
+    return found
 
 
 def _hard_link(entry: FileStat, archive: str) -> FileStat:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pytest_dockerlab.errors import FormatError
+from pytest_dockerlab.foreign import mapping, read_json, rows, shown, text, texts
 
 __all__ = ["Described", "described"]
 
 _NAME = "io.containerd.image.name"
 _TAG = "org.opencontainers.image.ref.name"
 _DEEPEST = 8
+_DIGEST = re.compile(r"[a-z0-9]+:[A-Za-z0-9]+", re.ASCII)
+_SAVE_AGAIN = "the archive is incomplete or damaged: save it again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +48,11 @@ def described(documents: Mapping[str, bytes], archive: str) -> tuple[Described, 
         FormatError: there is none, or it names what is not there.
     """
     if "manifest.json" in documents:
-        return tuple(_saved(row, documents, archive) for row in _rows(documents, "manifest.json", archive))
+        listed = _json(documents, "manifest.json", archive)
+        return tuple(_saved(row, documents, archive) for row in rows(listed, f"{archive}: manifest.json"))
     if "index.json" in documents:
         index = _object(documents, "index.json", archive)
-        return tuple(_from_index(index, (), documents, archive, 0))
+        return tuple(_from_index(index, "index.json", (), documents, archive, set()))
     raise FormatError(
         f"{archive}: not an image archive: neither manifest.json nor index.json is in it",
         remedy="make one with `docker save -o image.tar NAME`; `docker export` makes a file tree, not an image",
@@ -57,69 +61,90 @@ def described(documents: Mapping[str, bytes], archive: str) -> tuple[Described, 
 
 def _saved(row: Any, documents: Mapping[str, bytes], archive: str) -> Described:
     if not isinstance(row, dict) or not isinstance(row.get("Config"), str):
-        raise FormatError(f"{archive}: manifest.json names no config")
+        raise FormatError(f"{archive}: manifest.json names no config", remedy=_SAVE_AGAIN)
     name = row["Config"]
     config = _object(documents, name, archive)
     return Described(
         id=f"sha256:{hashlib.sha256(documents[name]).hexdigest()}",
         config=config,
-        tags=tuple(str(tag) for tag in row.get("RepoTags") or ()),
-        layers=tuple(str(layer) for layer in row.get("Layers") or ()),
+        tags=texts(row.get("RepoTags"), f"{archive}: RepoTags in manifest.json"),
+        layers=texts(row.get("Layers"), f"{archive}: Layers in manifest.json"),
     )
 
 
 def _from_index(
-    index: Mapping[str, Any], names: tuple[str, ...], documents: Mapping[str, bytes], archive: str, depth: int
+    index: Mapping[str, Any],
+    about: str,
+    names: tuple[str, ...],
+    documents: Mapping[str, bytes],
+    archive: str,
+    seen: set[tuple[str, tuple[str, ...]]],
+    depth: int = 0,
 ) -> Iterator[Described]:
+    """The images of an index and of the indexes in it, each once: what names itself again and again ends."""
     if depth > _DEEPEST:
-        raise FormatError(f"{archive}: indexes within indexes, {depth} deep")
-    for row in index.get("manifests") or ():
-        notes = row.get("annotations") or {}
+        raise FormatError(f"{archive}: indexes within indexes, {depth} deep", remedy=_SAVE_AGAIN)
+    for item in rows(index.get("manifests"), f"{archive}: manifests in {about}"):
+        row = mapping(item, f"{archive}: a manifest of {about}")
+        notes = mapping(row.get("annotations"), f"{archive}: annotations in {about}")
         if "vnd.docker.reference.type" in notes:
             continue  # an attestation beside the image, not an image
-        known = names or tuple(str(notes[key]) for key in (_NAME, _TAG) if notes.get(key))[:1]
+        known = names or tuple(text(notes[key], f"{archive}: {key}") for key in (_NAME, _TAG) if notes.get(key))[:1]
         path = _blob(row.get("digest"), archive)
-        if path not in documents:
-            continue  # another platform's, left out by whoever saved
+        if path not in documents or (path, known) in seen:
+            continue  # another platform's, left out by whoever saved; or the same once more
+        seen.add((path, known))
         document = _object(documents, path, archive)
         if "manifests" in document:
-            yield from _from_index(document, known, documents, archive, depth + 1)
+            yield from _from_index(document, path, known, documents, archive, seen, depth + 1)
             continue
-        config_digest = str((document.get("config") or {}).get("digest") or "")
+        config = mapping(document.get("config"), f"{archive}: config in {path}")
         yield Described(
-            id=config_digest,
+            id=_digest(config.get("digest"), archive),
             digest=str(row["digest"]),
-            config=_object(documents, _blob(config_digest, archive), archive),
+            config=_verified(config.get("digest"), documents, archive),
             tags=known,
-            layers=tuple(_blob(layer.get("digest"), archive) for layer in document.get("layers") or ()),
+            layers=tuple(
+                _blob(mapping(layer, f"{archive}: a layer of {path}").get("digest"), archive)
+                for layer in rows(document.get("layers"), f"{archive}: layers in {path}")
+            ),
         )
 
 
+def _verified(digest: object, documents: Mapping[str, bytes], archive: str) -> Mapping[str, Any]:
+    """An image's config; its digest is the image's id, and must not be another one's."""
+    name = _blob(digest, archive)
+    config = _object(documents, name, archive)
+    found = f"sha256:{hashlib.sha256(documents[name]).hexdigest()}"
+    if str(digest).startswith("sha256:") and digest != found:
+        raise FormatError(
+            f"{archive}: the config {digest} has the digest {found}",
+            remedy="the archive was changed or damaged: save or download it again",
+        )
+    return config
+
+
+def _digest(digest: object, archive: str) -> str:
+    if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
+        raise FormatError(f"{archive}: not a digest: {shown(digest)}", remedy=_SAVE_AGAIN)
+    return digest
+
+
 def _blob(digest: object, archive: str) -> str:
-    kind, colon, value = str(digest).partition(":")
-    if not colon or not value.isalnum() or not kind.isalnum():
-        raise FormatError(f"{archive}: not a digest: {digest!r}")
-    return f"blobs/{kind}/{value}"
+    return "blobs/" + _digest(digest, archive).replace(":", "/")
 
 
 def _json(documents: Mapping[str, bytes], name: str, archive: str) -> Any:
     if name not in documents:
-        raise FormatError(f"{archive}: {name} is named but missing", remedy="the archive is incomplete: save it again")
+        raise FormatError(f"{archive}: {name} is named but missing", remedy=_SAVE_AGAIN)
     try:
-        return json.loads(documents[name])
+        return read_json(documents[name])
     except ValueError as error:
-        raise FormatError(f"{archive}: {name} is not JSON: {error}") from error
+        raise FormatError(f"{archive}: {name} is not JSON: {error}", remedy=_SAVE_AGAIN) from error
 
 
 def _object(documents: Mapping[str, bytes], name: str, archive: str) -> Mapping[str, Any]:
     value = _json(documents, name, archive)
     if not isinstance(value, dict):
-        raise FormatError(f"{archive}: {name} holds no JSON object")
-    return value
-
-
-def _rows(documents: Mapping[str, bytes], name: str, archive: str) -> list[Any]:
-    value = _json(documents, name, archive)
-    if not isinstance(value, list):
-        raise FormatError(f"{archive}: {name} holds no JSON list")
+        raise FormatError(f"{archive}: {name} holds no JSON object", remedy=_SAVE_AGAIN)
     return value

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
 from pytest_dockerlab.platforms import Platform
 
-__all__ = ["FileKind", "FileStat", "Healthcheck", "HistoryEntry", "Image", "ImageConfig", "ImageFiles", "LayerFiles"]
+__all__ = [
+    "FileKind",
+    "FileStat",
+    "Healthcheck",
+    "HistoryEntry",
+    "Image",
+    "ImageConfig",
+    "ImageFiles",
+    "LayerFiles",
+    "Readable",
+]
 
 
 class FileKind(str, Enum):
@@ -37,6 +47,7 @@ class FileStat:
         size: bytes of a regular file, else 0.
         mtime: seconds since the epoch.
         link: where a symlink (or a hard link in a layer) points.
+        digest: of a regular file's content (``sha256:…``), ``""`` where the source has not read it.
     """
 
     path: str
@@ -47,6 +58,7 @@ class FileStat:
     size: int = 0
     mtime: float = 0.0
     link: str = ""
+    digest: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,17 +67,23 @@ class LayerFiles:
 
     Attributes:
         diff_id: digest of the uncompressed layer tar, as in the image's ``rootfs.diff_ids``.
-        files: every entry of the layer, whiteouts apart.
+        files: every entry of the layer by path, whiteouts apart; may be read from disk each time one goes through them.
         deleted: paths that the layer removes from the layers below (``.wh.`` entries).
         opaque: directories whose lower content the layer hides (``.wh..wh..opq``).
         size: bytes of the regular files in it.
     """
 
     diff_id: str
-    files: tuple[FileStat, ...]
+    files: Collection[FileStat]
     deleted: tuple[str, ...] = ()
     opaque: tuple[str, ...] = ()
     size: int = 0
+
+
+class Readable(Protocol):
+    """What a stream must offer: bytes, ``b""`` at its end."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
 
 
 class ImageFiles(Protocol):
@@ -91,8 +109,15 @@ class ImageFiles(Protocol):
     def history(self) -> tuple[HistoryEntry, ...]:
         """The history of the image's own config, oldest first: it knows which entries made no layer."""
 
-    def contents(self) -> Iterator[tuple[int, FileStat, bytes]]:
-        """Each regular file of each layer as ``(layer index, entry, first MiB of it)``, deleted ones included."""
+    def contents(self, first_layer: int = 0) -> Iterator[tuple[int, FileStat, Readable]]:
+        """Each regular file of each layer as ``(layer index, entry, content)``, deleted ones included.
+
+        A content is to be read before the next one is asked for. A layer that the image has twice comes once,
+        as its lowest.
+
+        Args:
+            first_layer: index; layers below it are left out.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -120,7 +120,9 @@ class MadeImage:
             row["annotations"] = {"io.containerd.image.name": self.tags[0]}
         files = [(f"blobs/sha256/{_digest(blob).removeprefix('sha256:')}", blob) for blob in (*blobs, config, manifest)]
         index = _json({"schemaVersion": 2, "manifests": [row]})
-        return _tar([*sorted(files), ("index.json", index), ("oci-layout", _json({"imageLayoutVersion": "1.0.0"}))])
+        return _tar(
+            [*sorted(set(files)), ("index.json", index), ("oci-layout", _json({"imageLayoutVersion": "1.0.0"}))]
+        )
 
 
 def random_image(

@@ -6,17 +6,18 @@ Names come from strangers: one that leaves its archive (``../``) is refused.
 from __future__ import annotations
 
 import tarfile
-import zlib
 from collections.abc import Iterable, Iterator
-from typing import Protocol
 
 from pytest_dockerlab.errors import FormatError
-from pytest_dockerlab.image.model import FileKind, FileStat
+from pytest_dockerlab.image.model import FileKind, FileStat, Readable
+from pytest_dockerlab.image.tarheader import BLOCK, Header, next_header
 
-__all__ = ["Blocks", "Readable", "clean_path", "entries", "first_entry", "is_tar", "stat_of"]
+__all__ = ["BLOCK", "Blocks", "clean_path", "entries", "first_entry", "is_tar", "stat_of"]
 
-BLOCK = 512
-_DAMAGED = (tarfile.TarError, EOFError, zlib.error)
+_SKIP = 64 * 1024
+# Linux' PATH_MAX: no engine can unpack a longer one. The depth bounds what the folders above an entry cost.
+_LONGEST_PATH = 4096
+_DEEPEST_PATH = 256
 _KINDS = {
     tarfile.DIRTYPE: FileKind.DIRECTORY,
     tarfile.SYMTYPE: FileKind.SYMLINK,
@@ -26,37 +27,35 @@ _KINDS = {
 }
 
 
-class Readable(Protocol):
-    """What a stream must offer: bytes, ``b""`` at its end."""
-
-    def read(self, size: int = -1, /) -> bytes: ...
-
-
 class Blocks:
     """An iterable of byte chunks, read as a file is."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)
         self._buffer = b""
+        self._at = 0
         self._ended = False
 
     def read(self, size: int = -1, /) -> bytes:
         """Exactly ``size`` bytes but at the end, all that is left for a negative one."""
-        parts = [self._buffer]
-        have = len(self._buffer)
-        while not self._ended and (size < 0 or have < size):
+        if 0 <= size <= len(self._buffer) - self._at:
+            self._at += size
+            return self._buffer[self._at - size : self._at]
+        parts = [self._buffer[self._at :]]
+        self._buffer, self._at = b"", 0
+        missing = size - len(parts[0])
+        while not self._ended and (size < 0 or missing > 0):
             chunk = next(self._chunks, None)
             if chunk is None:
                 self._ended = True
+            elif size >= 0 and missing < len(chunk):
+                parts.append(chunk[:missing])
+                self._buffer, self._at = chunk, missing
+                break
             else:
                 parts.append(chunk)
-                have += len(chunk)
-        data = b"".join(parts)
-        if size < 0:
-            self._buffer = b""
-            return data
-        self._buffer = data[size:]
-        return data[:size]
+                missing -= len(chunk)
+        return b"".join(parts)
 
 
 def is_tar(head: bytes) -> bool:
@@ -70,9 +69,19 @@ def clean_path(name: str, archive: str) -> str:
     """An entry's name as an absolute, normalised path.
 
     Raises:
-        FormatError: the name leaves its archive.
+        FormatError: the name leaves its archive, or is longer or deeper than any engine could unpack.
     """
+    if len(name) > _LONGEST_PATH:
+        raise FormatError(
+            f"{archive}: an entry's name has {len(name)} characters: {name[:80]!r}…",
+            remedy="don't trust this archive; no engine can unpack it",
+        )
     parts = [part for part in name.split("/") if part not in ("", ".")]
+    if len(parts) > _DEEPEST_PATH:
+        raise FormatError(
+            f"{archive}: an entry lies {len(parts)} folders deep: {name[:80]!r}…",
+            remedy=f"don't trust this archive; {_DEEPEST_PATH} are the most",
+        )
     if ".." in parts or "\0" in name:
         raise FormatError(
             f"{archive}: an entry's name leaves the archive: {name!r}",
@@ -102,33 +111,46 @@ def entries(stream: Readable, archive: str) -> Iterator[tuple[tarfile.TarInfo, R
     Raises:
         FormatError: not a tar, or one that ends too early.
     """
-    try:
-        with tarfile.open(fileobj=stream, mode="r|", bufsize=BLOCK * 128) as tar:  # type: ignore[call-overload]
-            while (member := tar.next()) is not None:
-                content = tar.extractfile(member) if member.isreg() else None
-                yield member, content and _Content(content, archive)
-                # tarfile keeps every header it has seen; a layer may have a hundred thousand.
-                tar.members = []
-    except _DAMAGED as error:
-        raise _incomplete(archive, error) from error
+    while (header := next_header(stream.read, archive)) is not None:
+        content = _Content(stream, header, archive)
+        yield header.info, content if header.info.isreg() else None
+        content.skip()
 
 
 class _Content:
-    """An entry's bytes, with tarfile's complaints made ours wherever they are read."""
+    """An entry's bytes."""
 
-    def __init__(self, stream: Readable, archive: str) -> None:
+    def __init__(self, stream: Readable, header: Header, archive: str) -> None:
         self._stream = stream
+        self._left = header.stored
+        self._padding = -header.stored % BLOCK
+        self._name = header.info.name
+        self._sparse = header.sparse
         self._archive = archive
 
     def read(self, size: int = -1, /) -> bytes:
-        try:
-            return self._stream.read(size)
-        except _DAMAGED as error:
-            raise _incomplete(self._archive, error) from error
+        if self._sparse:
+            # Holes cost nothing in an archive, and all that they claim to be when filled.
+            raise FormatError(
+                f"{self._archive}: {self._name!r} is stored with holes, which are not filled here",
+                remedy="load the archive into an engine and save it again: `docker load`, `docker save`",
+            )
+        return self._take(self._left if size < 0 else min(size, self._left))
 
+    def _take(self, size: int) -> bytes:
+        data = self._stream.read(size)
+        self._left -= len(data)
+        if len(data) < size:
+            raise FormatError(
+                f"{self._archive}: not a complete tar archive: it ends within {self._name!r}",
+                remedy="save or download it again",
+            )
+        return data
 
-def _incomplete(archive: str, error: Exception) -> FormatError:
-    return FormatError(f"{archive}: not a complete tar archive: {error}", remedy="save or download it again")
+    def skip(self) -> None:
+        while self._left:
+            self._take(min(self._left, _SKIP))
+        self._stream.read(self._padding)  # may be missing behind the last entry
 
 
 def first_entry(stream: Readable, archive: str) -> tarfile.TarInfo:
@@ -137,11 +159,7 @@ def first_entry(stream: Readable, archive: str) -> tarfile.TarInfo:
     Raises:
         FormatError: there is none.
     """
-    try:
-        with tarfile.open(fileobj=stream, mode="r|", bufsize=BLOCK) as tar:  # type: ignore[call-overload]
-            member: tarfile.TarInfo | None = tar.next()
-    except (tarfile.TarError, EOFError) as error:
-        raise FormatError(f"{archive}: not a tar archive: {error}") from error
-    if member is None:
-        raise FormatError(f"{archive}: the archive is empty")
-    return member
+    header = next_header(stream.read, archive)
+    if header is None:
+        raise FormatError(f"{archive}: the archive is empty", remedy="ask for it again")
+    return header.info

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 from pytest_dockerlab.build.dockerfile import Dockerfile, parse
 from pytest_dockerlab.build.spec import BuildSpec
 from pytest_dockerlab.build.stage import same_image
-from pytest_dockerlab.errors import BuildFailed
+from pytest_dockerlab.build.trace import BuildTrace
+from pytest_dockerlab.errors import BuildFailed, NotFound
 from pytest_dockerlab.image.model import Image
 from pytest_dockerlab.lab.build import Build
 from pytest_dockerlab.lab.events import BuildEvent
@@ -19,6 +20,7 @@ from pytest_dockerlab.lab.sources import Source
 from pytest_dockerlab.platforms import Platform
 
 if TYPE_CHECKING:
+    from pytest_dockerlab.engine.content import Turn
     from pytest_dockerlab.engine.engine import Engine
     from pytest_dockerlab.lab.events import Recorder
 
@@ -54,6 +56,7 @@ class Builder:
     recorder: Recorder
     scope: str
     on_progress: Callable[[str], None] | None
+    turn: Turn | None = None
 
     def build(self, source: Source, spec: BuildSpec, *, base: str = "", tag: str = "") -> Build:
         """Bring the bases, build, and look at the result.
@@ -72,14 +75,12 @@ class Builder:
             file, provided, replaced = self._bring(spec, base)
             spec = replace(spec, replace_bases=replaced)
             try:
-                trace = self.engine.build(spec, self.on_progress)
+                trace, image = self._build(spec)
             except BuildFailed as error:
                 seconds = getattr(error.trace, "seconds", 0.0)
                 self._record(source.name, seconds, getattr(error.trace, "work", ()), ok=False)
                 raise
         self._record(source.name, trace.seconds, trace.work, ok=True)
-        # By name where there is one: with the containerd store a builder may tell another id (moby#45458).
-        image = self.engine.images.get(spec.tags[0] if spec.tags else trace.image_id)
         return Build(
             name=spec.tags[0] if spec.tags else image.id,
             source=source.name,
@@ -89,6 +90,21 @@ class Builder:
             spec=spec,
             tag=tag,
         )
+
+    def _build(self, spec: BuildSpec) -> tuple[BuildTrace, Image]:
+        trace = self.engine.build(spec, self.on_progress, self.turn)
+        for patience in (True, True, False):
+            try:
+                # By name where there is one: with the containerd store a builder may tell another id (moby#45458).
+                return trace, self.engine.images.get(spec.tags[0] if spec.tags else trace.image_id)
+            except NotFound:
+                # Somebody who had the same image took its last name off just before the engine gave it ours, and it
+                # went. It is there again at once, all of it from the cache; what is told is how it was built.
+                if not patience:
+                    raise
+                again = self.engine.build(spec, self.on_progress, self.turn)
+                trace = replace(trace, image_id=again.image_id)
+        raise AssertionError  # the last attempt returns or raises
 
     def _bring(self, spec: BuildSpec, base: str) -> tuple[Dockerfile, Mapping[str, Image], Mapping[str, str]]:
         # What can't be read or parsed is the builder's to say; here it only means that no base is known.

@@ -50,8 +50,19 @@ class ContainerMaker:
         self.made: dict[str, str] = {}
         self.own_folders: set[str] = set()
 
-    def create(self, image: ImageLike, command: Command | None, settings: RunSettings, timeout: float) -> Container:
+    def create(
+        self,
+        image: ImageLike,
+        command: Command | None,
+        settings: RunSettings,
+        timeout: float,
+        *,
+        labels: Mapping[str, str] | None = None,
+    ) -> Container:
         """Create one, not started.
+
+        Args:
+            labels: of ours, beside those of ownership.
 
         Raises:
             UsageError: a setting that can't be meant.
@@ -64,7 +75,7 @@ class ContainerMaker:
         spec = parse_run("", command, address=address, **settings)
         limit = to_seconds(timeout)
         reference, found = self._images.bring(image, wanted)
-        spec = replace(spec, image=reference, labels={**spec.labels, **self._ownership.labels})
+        spec = replace(spec, image=reference, labels={**spec.labels, **(labels or {}), **self._ownership.labels})
         self._watch_folders(spec)
         return self._created(tc.LabContainer(self._engine, self.client, spec), found, _said(image), limit)
 
@@ -77,8 +88,9 @@ class ContainerMaker:
         wait: Wait | None,
         check: bool,
         timeout: float,
+        labels: Mapping[str, str] | None = None,
     ) -> Container:
-        """Create, start and wait.
+        """Create, start and wait; ``labels`` as in ``create``.
 
         Raises:
             StartFailed: its process could not be started.
@@ -88,7 +100,7 @@ class ContainerMaker:
         if wait is not None:
             as_strategy(wait)
         started = time.monotonic()
-        container = self.create(image, command, settings, timeout)
+        container = self.create(image, command, settings, timeout, labels=labels)
         ok = False
         try:
             container.start()

@@ -24,6 +24,7 @@ from pytest_dockerlab.platforms import Platform
 from pytest_dockerlab.reference import Reference
 
 if TYPE_CHECKING:
+    from pytest_dockerlab.engine.content import Turn
     from pytest_dockerlab.engine.engine import Engine
 
 __all__ = ["ImageLike", "OwnedImages"]
@@ -60,13 +61,14 @@ class OwnedImages:
         run: str,
         scope: str,
         on_progress: Callable[[str], None] | None,
+        turn: Turn | None = None,
     ) -> None:
         self._engine = engine
         self._bases = bases
         self._stack = stack
         self._recorder = recorder
         self._builder = Builder(
-            engine=engine, ensure=self.ensure, recorder=recorder, scope=scope, on_progress=on_progress
+            engine=engine, ensure=self.ensure, recorder=recorder, scope=scope, on_progress=on_progress, turn=turn
         )
         self._on_progress = on_progress
         self._repository = f"{_PREFIX}{re.sub('[^a-z0-9]+', '', run.lower()) or 'run'}-{secrets.token_hex(3)}"

@@ -33,6 +33,7 @@ from pytest_dockerlab.settings import Settings
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from pytest_dockerlab.engine.content import Turn
     from pytest_dockerlab.engine.engine import Engine
     from pytest_dockerlab.engine.results import Transfer
 
@@ -63,12 +64,14 @@ class Lab(Supplies):
         recorder: Recorder | None = None,
         owner: Owner | None = None,
         on_progress: Callable[[str], None] | None = None,
+        turn: Turn | None = None,
     ) -> None:
         """Args:
         bases: brings base images.
         run: name of the run, the same in all its processes.
         owner: the process whose end is the end of what is made; this one by default.
         on_progress: gets a line for people when a build moves on.
+        turn: held while a content is built: others that build the same wait, and find it in the cache.
         """
         self.scope = scope
         self.bases = bases
@@ -76,7 +79,9 @@ class Lab(Supplies):
         run = run or secrets.token_hex(4)
         ownership, stack = Ownership(run=run, owner=owner or Owner.of(), scope=scope), ClosingStack()
         self._settings = settings or Settings()
-        self._images = OwnedImages(engine, bases, stack, self.recorder, run=run, scope=scope, on_progress=on_progress)
+        self._images = OwnedImages(
+            engine, bases, stack, self.recorder, run=run, scope=scope, on_progress=on_progress, turn=turn
+        )
         folders = Folders(engine, lambda ref: self._images.bring(ref)[0], ownership.labels)
         self._containers = ContainerMaker(engine, self._images, folders, stack, self.recorder, ownership)
         super().__init__(engine, ownership, stack, folders, self._images, self._containers)

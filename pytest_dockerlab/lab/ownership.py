@@ -9,7 +9,10 @@ from dataclasses import dataclass, replace
 from pytest_dockerlab.errors import EngineError, EngineUnreachable, LabError, NotFound
 from pytest_dockerlab.reaping.owner import LABEL_OWNER, LABEL_RUN, LABEL_SCOPE, Owner, owned_by
 
-__all__ = ["LABEL_OWNER", "LABEL_RUN", "LABEL_SCOPE", "ClosingStack", "Owner", "Ownership"]
+__all__ = ["LABEL_OWNER", "LABEL_RUN", "LABEL_SCOPE", "LABEL_SHARED", "ClosingStack", "Owner", "Ownership"]
+
+# On a container that the processes of a run share: which one.
+LABEL_SHARED = "org.dockerlab.shared"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

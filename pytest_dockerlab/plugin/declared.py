@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 
 from pytest_dockerlab.errors import UsageError
-from pytest_dockerlab.plugin.current import run_of
 
 if TYPE_CHECKING:
     from pytest_dockerlab.lab import Build, Container, Lab
@@ -33,12 +31,14 @@ class ImageRecipe:
     scope: Scope
 
     def make(self, request: pytest.FixtureRequest, lab: Lab) -> Build:
-        """Build it; of the same, one process of the run at a time, so that the others find each step in the cache."""
+        """Build it, or take over the one that another process of the run has."""
         if self.scope != "run":
             return lab.build(self.source, **self.settings)
-        recipe = hashlib.sha256(repr((self.source, sorted(self.settings.items()))).encode()).hexdigest()
-        with run_of(request.config).folder.lock(f"build-{recipe[:16]}"):
-            return lab.build(self.source, **self.settings)
+        from pytest_dockerlab.plugin.shared import RunLab
+
+        assert isinstance(lab, RunLab)
+        recipe = repr((self.source, sorted(self.settings.items())))
+        return lab.shared_build(f"build {recipe}", lambda: lab.build(self.source, **self.settings))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,15 +61,11 @@ class ContainerRecipe:
         image = self._image(request, lab)
         if self.scope != "run":
             return lab.run(image, self.command, **self.settings)
-        from pytest_dockerlab.plugin.sharing import once
+        from pytest_dockerlab.plugin.shared import RunLab
 
-        return once(
-            run_of(request.config),
-            f"{self.place.get('__file__', '')}::{request.fixturename}",
-            make=lambda: lab.run(image, self.command, **self.settings),
-            name=lambda box: box.id,
-            take=lab.container,
-        )
+        assert isinstance(lab, RunLab)
+        key = f"{self.place.get('__file__', '')}::{request.fixturename}"
+        return lab.shared(key, image, self.command, **self.settings)
 
     def _image(self, request: pytest.FixtureRequest, lab: Lab) -> Any:
         recipe = recipe_of(self.image)

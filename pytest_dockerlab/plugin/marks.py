@@ -9,7 +9,7 @@ import pytest
 
 from pytest_dockerlab.errors import UsageError
 
-__all__ = ["Knows", "check_marks", "record_rows", "required", "unmet"]
+__all__ = ["Knows", "check_marks", "record_place", "record_rows", "required", "unmet"]
 
 
 class Knows(Protocol):
@@ -42,6 +42,11 @@ def record_rows(items: Iterable[pytest.Item]) -> None:
     """Turn each ``row`` into a property of its test's report."""
     for item in items:
         item.user_properties.extend(("row", row) for row in _arguments(item, "row"))
+
+
+def record_place(item: pytest.Item, engine: str, platform: str) -> None:
+    """Say of a test with a row where it was proven, for tables of several jobs (``dockerlab report --combine``)."""
+    item.user_properties.extend((("engine", engine), ("platform", platform)))
 
 
 def required(item: pytest.Item) -> tuple[str, ...]:

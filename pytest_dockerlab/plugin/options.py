@@ -15,7 +15,7 @@ __all__ = ["given", "pytest_addoption", "settings_of"]
 # Setting → (what stands for its value, what it does). A flag has no value.
 _PREFIX = "DOCKERLAB_"
 _HELP: dict[str, tuple[str, str]] = {
-    "engine": ("ENGINE", "engine to use: private, context:NAME, unix://…, tcp://… or ssh://… (default: find one)"),
+    "engine": ("ENGINE", "private, context:NAME, unix://…, tcp://… or ssh://…; several: A,B (default: find one)"),
     "mirror": ("HOST", "registry that serves Docker Hub's images"),
     "bases": ("WAY", "how base images come: auto (pull, else make stand-ins), pull, stand-in"),
     "install": ("", "packages that a private engine or a stand-in needs may be installed"),
@@ -23,6 +23,7 @@ _HELP: dict[str, tuple[str, str]] = {
     "keep": ("WHAT", "whose containers stay when the run ends: failed, always or never (default)"),
     "timeout": ("SECONDS", "silence after which the engine is taken to hang: 60, 2m (default: 60)"),
     "strict": ("", "a capability that the engine lacks fails a test instead of skipping it (default where CI is set)"),
+    "tuned": ("YES", "a private engine is made faster than an ordinary one: 1 (default) or 0"),
 }
 
 

@@ -20,6 +20,8 @@ __all__ = ["Leader", "Tests", "Worker"]
 # Options that collect tests and run none.
 _DRY = ("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test")
 _MARKS = ("row", "requires")
+# After these, a process of the run may have been anywhere in its work.
+_BROKEN = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
 
 
 def needs_engine(item: pytest.Item) -> bool:
@@ -61,6 +63,10 @@ class Tests:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        if (run := known_run(item.config)) is not None and item.get_closest_marker("row") is not None:
+            from pytest_dockerlab.plugin import marks
+
+            marks.record_place(item, *run.place)
         if item.get_closest_marker("requires") is None:
             return
         from pytest_dockerlab.plugin import marks
@@ -122,7 +128,7 @@ class Worker:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         told: dict[str, Any] = {}
         if (run := known_run(session.config)) is not None:
-            run.close()
+            run.close(crashed=session.exitstatus in _BROKEN)
             told = run.tally.to_json()
         session.config.workeroutput["dockerlab"] = told  # type: ignore[attr-defined]  # xdist's
 
@@ -132,7 +138,7 @@ class Leader:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._engine = ""
+        self._engines: list[str] = []
         self._workers: set[str] = set()
 
     @pytest.hookimpl(trylast=True)
@@ -160,15 +166,21 @@ class Leader:
             run_of(self._config).tally.merge(told)
 
     def _show_engine(self) -> None:
-        if not self._engine and (run := known_run(self._config)) is not None and run.headline:
-            self._engine = run.headline
-            run.progress.now(self._engine)
+        if (run := known_run(self._config)) is None:
+            return
+        for headline in run.headlines:
+            if headline not in self._engines:
+                if not self._engines and (idle := run.idle_engines(len(self._workers))):
+                    run.progress.now(idle)
+                self._engines.append(headline)
+                run.progress.now(headline)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if (run := known_run(self._config)) is not None:
-            broken = session.exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
-            run.close(crashed=broken or bool(self._workers))
+            # A test that asks for a lab only while it runs has its engine found late.
+            self._engines = run.headlines or self._engines
+            run.close(crashed=session.exitstatus in _BROKEN or bool(self._workers))
             if run.tally.trouble and session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
@@ -181,12 +193,12 @@ class Leader:
         return None
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if not self._engine or (run := known_run(self._config)) is None:
+        if not self._engines or (run := known_run(self._config)) is None:
             return
         verbosity = self._config.get_verbosity()
         if verbosity >= 0 or run.tally.trouble or run.tally.kept:
             from pytest_dockerlab.plugin.summary import summary
 
             terminalreporter.write_sep("=", "dockerlab")
-            for line in summary(self._engine, run.tally, verbose=verbosity > 0):
+            for line in summary(sorted(self._engines), run.tally, verbose=verbosity > 0):
                 terminalreporter.write_line(line)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,10 +85,32 @@ class Folder:
 
     def write(self, name: str, record: Mapping[str, Any]) -> None:
         """Write a record at once; hold a lock where several may write."""
+        self.write_bytes(name, json.dumps(record).encode())
+
+    def read_bytes(self, name: str) -> bytes:
+        """What ``write_bytes`` wrote under this name."""
+        return (self.path / name).read_bytes()
+
+    def write_bytes(self, name: str, data: bytes) -> None:
+        """As ``write``, for what is no JSON."""
         self.make()
-        draft = self.path / f"{name}.{os.getpid()}"
-        draft.write_text(json.dumps(record), "utf-8")
+        draft = self.path / f"{name}.{os.getpid()}-{threading.get_ident()}"
+        draft.write_bytes(data)
         draft.replace(self.path / name)
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a record."""
+        return (self.path / name).exists()
+
+    def forget(self, prefix: str) -> None:
+        """Remove the records whose names begin so."""
+        for path in self.path.glob(f"{prefix}*.json"):
+            path.unlink(missing_ok=True)
+
+    def records(self, prefix: str) -> list[dict[str, Any]]:
+        """The records whose names begin so, in the order of their names."""
+        names = sorted(path.name for path in self.path.glob(f"{prefix}*.json"))
+        return [record for name in names if (record := self.read(name)) is not None]
 
     def make(self) -> None:
         """Make it, closed to other users."""

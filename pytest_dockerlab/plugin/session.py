@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_dockerlab import errors
 from pytest_dockerlab.errors import EngineError, EngineUnreachable, LabError
-from pytest_dockerlab.plugin import keeping
+from pytest_dockerlab.plugin import engines, keeping
 from pytest_dockerlab.plugin.current import LABS
 from pytest_dockerlab.plugin.options import settings_of
 from pytest_dockerlab.plugin.progress import Follower, Progress, Screen, appender
 from pytest_dockerlab.plugin.seat import Folder, Seat
+from pytest_dockerlab.plugin.sharing import Sharing
 from pytest_dockerlab.plugin.tally import Tally
 from pytest_dockerlab.reaping import beside
 from pytest_dockerlab.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from filelock import FileLock
 
     from pytest_dockerlab.bases.provide import Bases
     from pytest_dockerlab.engine.endpoint import Endpoint
@@ -33,31 +33,35 @@ if TYPE_CHECKING:
 
 __all__ = ["Run", "new_run"]
 
-# In the run's folder: what workers tell of, the engine's address, why the run can't go on, who is still at work.
-_PROGRESS, _ENGINE, _FAILURE, _MEMBER = "progress", "engine.json", "failure.json", "worker-"
+# In the run's folder: what workers tell of, the addresses of its engines (by number), why the run can't go on.
+_PROGRESS, _ENGINE, _FAILURE = "progress", "engine-", "failure.json"
 _WATCHDOG = "watchdog.json"
 
 
 class Run:
     """What one process knows of its run.
 
-    Args:
-        settings: the user's choices.
+    Attributes:
+        named: the user's choices.
+        number: which of the engines that were named this process works on, from 0.
+        settings: the choices for this engine.
         seat: which process this is.
         progress: tells of what takes long.
     """
 
     def __init__(self, settings: Settings, seat: Seat, progress: Progress) -> None:
-        self.settings = settings
+        self.named = settings
+        self.number = engines.chosen(settings, seat.worker)
+        self.settings = engines.numbered(settings, self.number)
         self.seat = seat
         self.progress = progress
         self.tally = Tally()
         self.labs: dict[str, Lab] = {}
         self.folder = Folder(seat.run)
+        self.sharing = Sharing(self.folder, self.number, seat.worker)
         self._engine: Engine | None = None
         self._bases: Bases | None = None
         self._recorder: Recorder | None = None
-        self._membership: FileLock | None = None
         self._follower: Follower | None = None
         self._presence: Presence | None = None
         self._over = False
@@ -81,9 +85,13 @@ class Run:
         self.folder.write(_FAILURE, {"kind": type(error).__name__, "what": error.what, "remedy": error.remedy})
 
     @property
-    def headline(self) -> str:
-        """The engine in one line, ``""`` while there is none."""
-        return str((self.folder.read(_ENGINE) or {}).get("headline", ""))
+    def headlines(self) -> list[str]:
+        """Each engine that is in use, in one line."""
+        return [record["headline"] for record in self.folder.records(_ENGINE) if record["headline"]]
+
+    def idle_engines(self, workers: int) -> str:
+        """What to tell of engines that were named and are not used, ``""`` if all are."""
+        return engines.idle(self.named, workers)
 
     @property
     def engine(self) -> Engine:
@@ -95,6 +103,17 @@ class Run:
         if self._engine is None:
             self._engine = self._connect()
         return self._engine
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Where this process's tests run, in short: engine and platform.
+
+        Raises:
+            EngineError: there is no engine.
+        """
+        info = self.engine.info
+        store = " (containerd store)" if info.containerd_store else ""
+        return f"{info.product} {info.version.partition('+')[0]}{store}", str(info.platform)
 
     def find_engine(self) -> None:
         """Have the engine found before the first test needs it.
@@ -114,12 +133,12 @@ class Run:
         return self._bases
 
     def _connect(self) -> Engine:
-        with self.folder.lock("engine"):
+        name = f"{_ENGINE}{self.number}"
+        with self.folder.lock(name):
             if failure := self.failure:
                 raise failure
-            self.join()
-            scratch = self.folder.claim(self.seat.owner)
-            if (record := self.folder.read(_ENGINE)) is not None:
+            scratch = self._join()
+            if (record := self.folder.read(f"{name}.json")) is not None:
                 return self._owned(self._opened(_endpoint(record)), scratch)
             from pytest_dockerlab.engine.discovery import obtain
             from pytest_dockerlab.reaping.sweep import sweep_at_start
@@ -127,17 +146,29 @@ class Run:
             try:
                 endpoint = obtain(self.settings, owner_pid=self.seat.owner, on_progress=self.progress.now)
                 # Written before it is tried: what was started must be stopped, whether it answers or not.
-                self.folder.write(_ENGINE, {"endpoint": asdict(endpoint), "headline": ""})
+                self.folder.write(f"{name}.json", {"endpoint": asdict(endpoint), "headline": ""})
                 self._watch()
                 engine = self._owned(self._opened(endpoint), scratch)
                 sweep_at_start(engine, self.progress.now)
                 from pytest_dockerlab.plugin.summary import headline
 
-                self.folder.write(_ENGINE, {"endpoint": asdict(endpoint), "headline": headline(engine)})
+                title = engines.title(self.named, self.number)
+                said = f"{title}: {headline(engine)}" if title else headline(engine)
+                self.folder.write(f"{name}.json", {"endpoint": asdict(endpoint), "headline": said})
             except LabError as error:
-                self.fail(error)
-                raise
+                self.fail(failure := engines.blamed(self.named, self.number, error))
+                raise failure from error.__cause__
             return engine
+
+    def _join(self) -> Path:
+        """Take part in the run: what the others make for it stays until this process leaves. Its scratch folder."""
+        self.sharing.join()
+        # Not the engine's lock: a run may have several engines.
+        with self.folder.lock("claim"):
+            scratch = self.folder.claim(self.seat.owner)
+        if not self.seat.leads:
+            beside.join(self.folder.path, self.seat.worker)
+        return scratch
 
     def _owned(self, engine: Engine, scratch: Path) -> Engine:
         """What its verbs make by themselves goes with the run, too."""
@@ -150,8 +181,10 @@ class Run:
     def _watch(self) -> None:
         from pytest_dockerlab.reaping import watchdog
 
-        pid, started = watchdog.start(self.folder.path)
-        self.folder.write(_WATCHDOG, {"pid": pid, "start": started})
+        with self.folder.lock("watchdog"):
+            if self.folder.read(_WATCHDOG) is None:
+                pid, started = watchdog.start(self.folder.path)
+                self.folder.write(_WATCHDOG, {"pid": pid, "start": started})
 
     def _end_watch(self, crashed: bool) -> None:
         """Remove the run's folder; where an engine may still make what a dead process asked for, the watchdog does."""
@@ -198,7 +231,12 @@ class Run:
 
         if self._recorder is None:
             self._recorder = Recorder()
-        lab = self.labs[fixture] = Lab(
+        kind: Callable[..., Lab] = Lab
+        if LABS[fixture] == "run":
+            from pytest_dockerlab.plugin.shared import RunLab
+
+            kind = partial(RunLab, sharing=self.sharing, folder=self.folder, tell=self.progress.now)
+        lab = self.labs[fixture] = kind(
             self.engine,
             self.bases,
             scope=LABS[fixture],
@@ -207,6 +245,8 @@ class Run:
             recorder=self._recorder,
             owner=Owner.of(self.seat.owner),
             on_progress=self.progress.later,
+            # Alone, a process waits for nobody, and need not look at what it sends.
+            turn=None if self.seat.leads else self.sharing.turn,
         )
         self.presence.opened(fixture)
         return lab
@@ -264,10 +304,12 @@ class Run:
         What can't be removed is told in the summary: the tests have their results.
 
         Args:
-            crashed: a worker ended without having removed what it made.
+            crashed: a worker ended without having removed what it made; of a worker, it was interrupted itself.
         """
         self.note_bases()
-        self._meet()
+        if crashed and not self.seat.leads:
+            self._part()
+        self.sharing.leave()
         if self._follower is not None:
             self._follower.stop()
             self._follower = None
@@ -281,28 +323,14 @@ class Run:
             self.tally.merge({"events": self._recorder.to_json()})
         self._bases = self._engine = self._recorder = self._presence = None
         if self.seat.leads and not self._over:
-            self._guard(lambda: self._take_down(crashed))
+            self._take_down(crashed)
             self._end_watch(crashed or self._lost)
 
-    def join(self) -> None:
-        """A worker may use from now on what the others make for the run; until it closes, they keep it."""
-        if not self.seat.leads and self._membership is None:
-            self._membership = self.folder.lock(f"{_MEMBER}{self.seat.worker}")
-            self._membership.acquire()
-            beside.join(self.folder.path, self.seat.worker)
-
-    def _meet(self) -> None:
-        """Wait until the other workers are done with what this one may have made for them.
-
-        A lock that its worker holds is let go by the worker's death, too.
-        """
-        if self._membership is None:
-            return
-        self._membership.release()
-        self._membership = None
-        for lock in self.folder.locks(_MEMBER):
-            with lock:
-                pass
+    def _part(self) -> None:
+        """Not to wait for the others: they may wait for this one to say that it has collected the tests."""
+        self.sharing.part()
+        if (shared := self.labs.pop("lab_run", None)) is not None:
+            self._guard(shared.leave)
 
     def _guard(self, action: Callable[[], object]) -> None:
         try:
@@ -312,9 +340,10 @@ class Run:
             self.tally.trouble.append(str(error))
 
     def _take_down(self, crashed: bool) -> None:
-        if (record := self.folder.read(_ENGINE)) is None:
-            return
-        endpoint = _endpoint(record)
+        for record in self.folder.records(_ENGINE):
+            self._guard(partial(self._empty, _endpoint(record), crashed))
+
+    def _empty(self, endpoint: Endpoint, crashed: bool) -> None:
         ours = endpoint.private and endpoint.source != "dockerlab up" and not keeping.outlives(endpoint)
         if crashed or not ours:
             # Two workers that let go of one image at the same moment may each find it in use by the other.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_dockerlab.plugin.tally import Tally
@@ -38,11 +38,14 @@ def headline(engine: Engine) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def summary(engine: str, tally: Tally, *, verbose: bool = False) -> list[str]:
+def summary(engines: Sequence[str], tally: Tally, *, verbose: bool = False) -> list[str]:
     """The lines of the section at the end; none for a run that did nothing with an engine."""
-    if not engine:
+    if not engines:
         return []
-    rows = [("engine", engine)]
+    rows = [
+        ("engine" if len(engines) == 1 else "engines" if number == 0 else "", engine)
+        for number, engine in enumerate(engines)
+    ]
     if bases := [f"{name} ({_KINDS[kind]})" for name, kind in sorted(tally.bases.items()) if kind in _KINDS]:
         rows.append(("bases", ", ".join(bases)))
     builds, containers = tally.events.get("builds", []), tally.events.get("containers", [])

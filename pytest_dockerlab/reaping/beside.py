@@ -38,7 +38,7 @@ __all__ = [
     "spare",
 ]
 
-_OWNER, _MEMBER, _KEPT, _ENGINE = "owner.json", "member-", "kept-", "engine.json"
+_OWNER, _MEMBER, _KEPT, _ENGINE = "owner.json", "member-", "kept-", "engine-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class RunRecord:
         owner: the process whose end is the run's end.
         scratch: for what its processes need for a while.
         members: pid → start time of the other processes that run its tests.
-        endpoint: of its engine, as it was written there; empty while there is none.
+        endpoints: of its engines, as they were written there.
         kept: folders below the scratch folder that are kept on request.
     """
 
@@ -58,7 +58,7 @@ class RunRecord:
     owner: Owner
     scratch: Path
     members: Mapping[int, int]
-    endpoint: Mapping[str, Any]
+    endpoints: tuple[Mapping[str, Any], ...]
     kept: frozenset[Path]
 
     @property
@@ -75,11 +75,8 @@ class RunRecord:
             return None
         members = {int(said["pid"]): int(said["start"]) for said in _read_all(folder, _MEMBER)}
         kept = frozenset(Path(path) for said in _read_all(folder, _KEPT) for path in said["folders"])
-        try:
-            endpoint = json.loads((folder / _ENGINE).read_text("utf-8"))["endpoint"]
-        except (OSError, ValueError, KeyError):
-            endpoint = {}
-        return cls(folder=folder, owner=owner, scratch=scratch, members=members, endpoint=endpoint, kept=kept)
+        endpoints = tuple(said["endpoint"] for said in _read_all(folder, _ENGINE))
+        return cls(folder=folder, owner=owner, scratch=scratch, members=members, endpoints=endpoints, kept=kept)
 
 
 def _read_all(folder: Path, prefix: str) -> Iterator[Mapping[str, Any]]:
@@ -104,12 +101,14 @@ def begin(folder: Path, owner: int) -> Path:
         The scratch folder. Others may pass through it: a container's user has to get to a folder in it.
     """
     if (known := RunRecord.read(folder)) is not None:
-        return known.scratch
-    scratch = Path(tempfile.gettempdir()) / f"dockerlab-{folder.name}-{os.urandom(4).hex()}"
-    # First written, then made: whoever is killed in between leaves nothing that nobody knows of.
-    _write(folder / _OWNER, {"owner": str(Owner.of(owner)), "scratch": str(scratch)})
-    scratch.mkdir(mode=0o711)
-    scratch.chmod(0o711)
+        scratch = known.scratch
+    else:
+        scratch = Path(tempfile.gettempdir()) / f"dockerlab-{folder.name}-{os.urandom(4).hex()}"
+        # First written, then made: whoever is killed in between leaves nothing that nobody knows of.
+        _write(folder / _OWNER, {"owner": str(Owner.of(owner)), "scratch": str(scratch)})
+    if not scratch.is_dir():
+        scratch.mkdir(mode=0o711)
+        scratch.chmod(0o711)
     return scratch
 
 

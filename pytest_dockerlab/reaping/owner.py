@@ -54,8 +54,9 @@ class Owner:
             FormatError: another form.
         """
         parts = text.split(":")
-        if len(parts) != 4 or not (parts[2].isascii() and parts[2].isdecimal()):
-            raise FormatError(f"not an owner: {text!r}", remedy="it is written host:boot-id:pid:starttime")
+        # A pid has at most 7 digits (proc(5), pid_max); isdecimal alone also takes a thousand of any script's.
+        if len(parts) != 4 or not (parts[2].isascii() and parts[2].isdecimal() and len(parts[2]) <= 10):
+            raise FormatError(f"not an owner: {text[:200]!r}", remedy="it is written host:boot-id:pid:starttime")
         return cls(parts[0], parts[1], int(parts[2]), parts[3])
 
     @property

@@ -124,31 +124,34 @@ def reap(record: beside.RunRecord) -> None:
     """Remove all that a dead run left."""
     trouble: list[str] = []
     beside.end_processes(record)
-    if record.endpoint:
-        _clear(beside.endpoint_of(record.endpoint), record, trouble)
+    for fields in record.endpoints:
+        trouble += _clear(beside.endpoint_of(fields), record)
     beside.remove_beside(record)
     if trouble:
         _log(record.folder, f"run {record.run}: not removed:\n" + "\n".join(trouble))
 
 
-def _clear(endpoint: Endpoint, record: beside.RunRecord, trouble: list[str]) -> None:
-    """Remove what carries the run's label, and the folders that this takes a container for."""
+def _clear(endpoint: Endpoint, record: beside.RunRecord) -> list[str]:
+    """Remove what carries the run's label, and the folders that this takes a container for.
+
+    Returns:
+        What could not be removed, with the reason.
+    """
     from pytest_dockerlab.reaping.clear import clear
     from pytest_dockerlab.reaping.owner import LABEL_RUN
 
     deadline, pause = time.monotonic() + _PATIENCE, 0.2
     while True:
         if _falls_with_its_run(endpoint, record.owner.pid):
-            return
+            return []
         try:
             with _engine(endpoint) as engine:
-                trouble[:] = clear(engine, {LABEL_RUN: record.run})
+                left = clear(engine, {LABEL_RUN: record.run})
                 _remove_what_others_own(engine, record)
-                return
+                return left
         except (LabError, OSError) as error:
-            trouble[:] = [str(error)]
             if time.monotonic() > deadline:
-                return
+                return [str(error)]
         time.sleep(pause)
         pause = min(2 * pause, 10.0)
 

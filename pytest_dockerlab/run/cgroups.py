@@ -6,6 +6,7 @@ fills them: opencontainers/cgroups fs2/memory.go and utils.go.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -40,6 +41,7 @@ FILES = V2_FILES + V1_FILES
 
 # v1 has no word for "no limit": it shows the largest multiple of a page, 2**63 less one page.
 _NO_LIMIT = 1 << 60
+_WHOLE = re.compile(r"-?\d{1,20}", re.ASCII)  # the kernel's numbers have 64 bits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,10 +166,9 @@ def cgroup_paths(text: str) -> Mapping[str, str]:
 
 
 def _number(name: str, text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise FormatError(f"{name} holds {text[:80]!r}, not a number", remedy="look at it in the container") from None
+    if not _WHOLE.fullmatch(text):
+        raise FormatError(f"{name} holds {text[:80]!r}, not a number", remedy="look at it in the container")
+    return int(text)
 
 
 def _limit(name: str, files: Mapping[str, str]) -> int | None:
@@ -181,7 +182,8 @@ def _limit(name: str, files: Mapping[str, str]) -> int | None:
 def _ratio(name: str, quota: str, period: str) -> int | None:
     if quota in ("max", "-1", ""):
         return None
-    return _number(name, quota) * 1_000_000_000 // max(1, _number(name, period))
+    number = _number(name, quota)
+    return None if number < 0 else number * 1_000_000_000 // max(1, _number(name, period))
 
 
 def _table(name: str, files: Mapping[str, str]) -> Mapping[str, int]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 from pytest_dockerlab.errors import UsageError
+from pytest_dockerlab.foreign import shown
 from pytest_dockerlab.image.model import Healthcheck
 from pytest_dockerlab.platforms import Platform
 from pytest_dockerlab.quantity import to_bytes, to_nano_cpus
@@ -119,7 +120,7 @@ def parse_run(
         if reader is None:
             close = difflib.get_close_matches(name, RunSettings.__annotations__, n=1)
             raise UsageError(
-                f"no such setting of a container: {name}={value!r}",
+                f"no such setting of a container: {name}={shown(value)}",
                 remedy=f"did you mean {close[0]}?" if close else f"there are {', '.join(RunSettings.__annotations__)}",
             )
         values["auto_remove" if name == "rm" else name] = reader(name, value)
@@ -138,7 +139,9 @@ def _limits(given: dict[str, Any]) -> Limits:
         )
     pids = given.pop("pids", None)
     if pids is not None and (not isinstance(pids, int) or isinstance(pids, bool) or (pids < 1 and pids != -1)):
-        raise UsageError(f"pids: not a number of processes: {pids!r}", remedy="write a whole number, or -1 for no cap")
+        raise UsageError(
+            f"pids: not a number of processes: {shown(pids)}", remedy="write a whole number, or -1 for no cap"
+        )
     return Limits(
         nano_cpus=named("cpus", to_nano_cpus, given.pop("cpus", None)), memory=memory, memory_swap=swap, pids=pids
     )
@@ -152,11 +155,11 @@ def _env(value: object, environ: Mapping[str, str]) -> Mapping[str, str]:
         parts = [str(item).partition("=") for item in value]
         pairs = [(name, text if equals else None) for name, equals, text in parts]
     else:
-        raise UsageError(f"env: neither a mapping nor a list: {value!r}", remedy='write {"NAME": "value"}')
+        raise UsageError(f"env: neither a mapping nor a list: {shown(value)}", remedy='write {"NAME": "value"}')
     result: dict[str, str] = {}
     for name, text in pairs:
         if not isinstance(name, str) or not name or "=" in name:
-            raise UsageError(f"env: not the name of a variable: {name!r}", remedy='write {"NAME": "value"}')
+            raise UsageError(f"env: not the name of a variable: {shown(name)}", remedy='write {"NAME": "value"}')
         if text is None:
             if name not in environ:
                 raise UsageError(
@@ -164,7 +167,9 @@ def _env(value: object, environ: Mapping[str, str]) -> Mapping[str, str]:
                 )
             text = environ[name]
         elif isinstance(text, bool) or not isinstance(text, (str, int, float)):
-            raise UsageError(f"env: {name}={text!r} is not text", remedy="write the text that the program shall read")
+            raise UsageError(
+                f"env: {name}={shown(text)} is not text", remedy="write the text that the program shall read"
+            )
         result[name] = str(text)
     return result
 

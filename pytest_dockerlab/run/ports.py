@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from pytest_dockerlab.errors import UsageError
+from pytest_dockerlab.foreign import shown
 from pytest_dockerlab.run.spec import PublishedPort
 
 __all__ = ["parse_ports", "split_port"]
@@ -35,13 +36,22 @@ def parse_ports(value: object, *, address: str = "127.0.0.1") -> tuple[Published
     elif isinstance(value, Sequence):
         ports = tuple(item if isinstance(item, PublishedPort) else _from_text(item, address) for item in value)
     else:
-        raise UsageError(f"ports: neither a port, a list nor a mapping: {value!r}", remedy=_FORM)
+        raise UsageError(f"ports: neither a port, a list nor a mapping: {shown(value)}", remedy=_FORM)
     seen: set[tuple[int, str]] = set()
     for port in ports:
         if (port.container, port.protocol) in seen:
-            raise UsageError(f"ports: {port.container}/{port.protocol} is published twice: {value!r}", remedy=_FORM)
+            raise UsageError(
+                f"ports: {port.container}/{port.protocol} is published twice: {shown(value)}", remedy=_FORM
+            )
         seen.add((port.container, port.protocol))
     return ports
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except ValueError:  # an integer of more digits than Python prints
+        return ""
 
 
 def split_port(value: object) -> tuple[int, str]:
@@ -50,9 +60,9 @@ def split_port(value: object) -> tuple[int, str]:
     Raises:
         UsageError: not a port.
     """
-    match = _PORT.fullmatch(str(value)) if not isinstance(value, bool) else None
+    match = _PORT.fullmatch(_text(value)) if not isinstance(value, bool) else None
     if match is None or not 1 <= int(match["number"]) <= 65535:
-        raise UsageError(f"ports: not a port: {value!r}", remedy=_FORM)
+        raise UsageError(f"ports: not a port: {shown(value)}", remedy=_FORM)
     return int(match["number"]), match["protocol"] or "tcp"
 
 
@@ -70,9 +80,9 @@ def _pair(container: object, host: object, address: str) -> PublishedPort:
 
 
 def _from_text(value: object, address: str) -> PublishedPort:
-    match = _PUBLISHED.fullmatch(str(value))
+    match = _PUBLISHED.fullmatch(_text(value))
     if match is None or not isinstance(value, (int, str)):
-        raise UsageError(f"ports: not a port: {value!r}", remedy=_FORM)
+        raise UsageError(f"ports: not a port: {shown(value)}", remedy=_FORM)
     number, protocol = split_port(match["container"] if isinstance(value, str) else value)
     return PublishedPort(
         container=number,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pytest_dockerlab.errors import UsageError
+from pytest_dockerlab.foreign import shown
 from pytest_dockerlab.image.model import Healthcheck
 from pytest_dockerlab.platforms import Platform
 from pytest_dockerlab.quantity import to_bytes
@@ -17,6 +18,8 @@ __all__ = ["READERS", "RESERVED_LABELS", "argv", "named"]
 T = TypeVar("T")
 
 RESERVED_LABELS = "org.dockerlab."
+# The kernel's limit for one argument (execve(2), MAX_ARG_STRLEN); shlex takes longer and longer for more.
+_LONGEST_COMMAND = 128 * 1024
 _RESTART = ("no", "always", "unless-stopped", "on-failure")
 
 
@@ -27,18 +30,25 @@ def argv(setting: str, value: object) -> tuple[str, ...]:
         UsageError: quotes that don't close, or an item that is neither text, number nor path.
     """
     if isinstance(value, str):
+        if len(value) > _LONGEST_COMMAND:
+            raise UsageError(
+                f"{setting}: a text of {len(value)} characters: {shown(value)}",
+                remedy="give a list of arguments, or put a script into a file",
+            )
         try:
             return tuple(shlex.split(value))
         except ValueError as error:
             raise UsageError(
-                f"{setting}: can't be split into arguments: {value!r} ({error})",
+                f"{setting}: can't be split into arguments: {shown(value)} ({error})",
                 remedy="close the quotes, or give a list",
             ) from None
     if not isinstance(value, Sequence) or isinstance(value, (bytes, bytearray)):
-        raise UsageError(f"{setting}: neither text nor a list: {value!r}", remedy='write ["id", "-u"] or "id -u"')
+        raise UsageError(f"{setting}: neither text nor a list: {shown(value)}", remedy='write ["id", "-u"] or "id -u"')
     for item in value:
         if not isinstance(item, (str, int, Path)) or isinstance(item, bool):
-            raise UsageError(f"{setting}: not an argument: {item!r} in {value!r}", remedy="give each argument as text")
+            raise UsageError(
+                f"{setting}: not an argument: {shown(item)} in {shown(value)}", remedy="give each argument as text"
+            )
     return tuple(str(item) for item in value)
 
 
@@ -54,25 +64,27 @@ def named(setting: str, read: Callable[[Any], T], value: object) -> T | None:
 
 def _text(setting: str, value: object) -> str:
     if not isinstance(value, (str, Path)):
-        raise UsageError(f"{setting}: not text: {value!r}", remedy=f'write {setting}="…"')
+        raise UsageError(f"{setting}: not text: {shown(value)}", remedy=f'write {setting}="…"')
     return str(value)
 
 
 def _flag(setting: str, value: object) -> bool:
     if not isinstance(value, bool):
-        raise UsageError(f"{setting}: not True or False: {value!r}", remedy=f"write {setting}=True")
+        raise UsageError(f"{setting}: not True or False: {shown(value)}", remedy=f"write {setting}=True")
     return value
 
 
 def _texts(setting: str, value: object) -> tuple[str, ...]:
     if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(item, str) for item in value):
-        raise UsageError(f"{setting}: not a list of texts: {value!r}", remedy=f'write {setting}=["…"]')
+        raise UsageError(f"{setting}: not a list of texts: {shown(value)}", remedy=f'write {setting}=["…"]')
     return tuple(value)
 
 
 def _mapping(setting: str, value: object) -> Mapping[str, str]:
     if not isinstance(value, Mapping) or not all(isinstance(item, str) for pair in value.items() for item in pair):
-        raise UsageError(f"{setting}: not a mapping of text to text: {value!r}", remedy=f'write {setting}={{"…": "…"}}')
+        raise UsageError(
+            f"{setting}: not a mapping of text to text: {shown(value)}", remedy=f'write {setting}={{"…": "…"}}'
+        )
     return dict(value)
 
 
@@ -80,7 +92,9 @@ def _labels(setting: str, value: object) -> Mapping[str, str]:
     labels = _mapping(setting, value)
     for name in labels:
         if name.startswith(RESERVED_LABELS):
-            raise UsageError(f"labels: {name!r} is the lab's own", remedy=f"take another prefix than {RESERVED_LABELS}")
+            raise UsageError(
+                f"labels: {shown(name)} is the lab's own", remedy=f"take another prefix than {RESERVED_LABELS}"
+            )
     return labels
 
 
@@ -88,14 +102,18 @@ def _user(setting: str, value: object) -> str:
     text = str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
     user, colon, group = text.partition(":")
     if not user or user.startswith("-") or (colon and not group) or ":" in group or any(c.isspace() for c in text):
-        raise UsageError(f"user: neither a user nor user:group: {value!r}", remedy='write 1111, "1111:1111" or "name"')
+        raise UsageError(
+            f"user: neither a user nor user:group: {shown(value)}", remedy='write 1111, "1111:1111" or "name"'
+        )
     return text
 
 
 def _network(setting: str, value: object) -> str:
     name = value if isinstance(value, str) else getattr(value, "name", None)
     if not isinstance(name, str) or not name:
-        raise UsageError(f"network: not a network: {value!r}", remedy="give a name, or what lab.network() returned")
+        raise UsageError(
+            f"network: not a network: {shown(value)}", remedy="give a name, or what lab.network() returned"
+        )
     return name
 
 
@@ -116,7 +134,9 @@ def _healthcheck(setting: str, value: object) -> Healthcheck:
 def _restart(setting: str, value: object) -> str:
     policy, colon, count = _text(setting, value).partition(":")
     if policy not in _RESTART or (colon and (policy != "on-failure" or not count.isdecimal())):
-        raise UsageError(f"restart: not a policy: {value!r}", remedy=f'one of {", ".join(_RESTART)}, or "on-failure:3"')
+        raise UsageError(
+            f"restart: not a policy: {shown(value)}", remedy=f'one of {", ".join(_RESTART)}, or "on-failure:3"'
+        )
     return str(value)
 
 

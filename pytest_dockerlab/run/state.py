@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_dockerlab.foreign import flag, mapping, text, whole
 from pytest_dockerlab.run.spec import Limits
 
 __all__ = ["ContainerState", "limits_of", "state_of"]
@@ -54,20 +55,24 @@ class ContainerState:
 
 
 def state_of(inspect: Mapping[str, Any]) -> ContainerState:
-    """Read the state from a container's inspect JSON; absent fields get their defaults."""
-    state: Mapping[str, Any] = inspect.get("State") or {}
+    """Read the state from a container's inspect JSON; absent fields get their defaults.
+
+    Raises:
+        FormatError: a field has another type than it should.
+    """
+    state = mapping(inspect.get("State"), "State")
     # Podman's own API calls it Healthcheck, its compatible one Health.
-    health: Mapping[str, Any] = state.get("Health") or state.get("Healthcheck") or {}
+    health = mapping(state.get("Health") or state.get("Healthcheck"), "State.Health")
     return ContainerState(
-        status=str(state.get("Status") or "unknown").lower(),
-        exit_code=int(state.get("ExitCode") or 0),
-        oom_killed=bool(state.get("OOMKilled")),
-        error=str(state.get("Error") or ""),
-        health=str(health.get("Status") or "").replace("none", ""),
-        pid=int(state.get("Pid") or 0),
-        started_at=str(state.get("StartedAt") or ""),
-        finished_at=str(state.get("FinishedAt") or ""),
-        restart_count=int(inspect.get("RestartCount") or 0),
+        status=text(state.get("Status"), "State.Status").lower() or "unknown",
+        exit_code=whole(state.get("ExitCode"), "State.ExitCode"),
+        oom_killed=flag(state.get("OOMKilled"), "State.OOMKilled"),
+        error=text(state.get("Error"), "State.Error"),
+        health=text(health.get("Status"), "State.Health.Status").replace("none", ""),
+        pid=whole(state.get("Pid"), "State.Pid"),
+        started_at=text(state.get("StartedAt"), "State.StartedAt"),
+        finished_at=text(state.get("FinishedAt"), "State.FinishedAt"),
+        restart_count=whole(inspect.get("RestartCount"), "RestartCount"),
     )
 
 
@@ -76,15 +81,22 @@ def limits_of(inspect: Mapping[str, Any]) -> Limits:
 
     ``--cpus`` fills ``NanoCpus`` on Docker; Podman shows a quota and a period
     instead unless the period is 100000 (podman:libpod/container_inspect.go).
+
+    Raises:
+        FormatError: a field has another type than it should.
     """
-    host: Mapping[str, Any] = inspect.get("HostConfig") or {}
-    nano = int(host.get("NanoCpus") or 0)
-    if not nano and int(host.get("CpuQuota") or 0) > 0:
-        nano = int(host["CpuQuota"]) * 1_000_000_000 // (int(host.get("CpuPeriod") or 0) or 100_000)
-    pids = int(host.get("PidsLimit") or 0)
+    host = mapping(inspect.get("HostConfig"), "HostConfig")
+
+    def number(name: str) -> int:
+        return whole(host.get(name), f"HostConfig.{name}")
+
+    nano = number("NanoCpus")
+    if not nano and number("CpuQuota") > 0:
+        nano = number("CpuQuota") * 1_000_000_000 // max(1, number("CpuPeriod") or 100_000)
+    pids = number("PidsLimit")
     return Limits(
         nano_cpus=nano or None,
-        memory=int(host.get("Memory") or 0) or None,
-        memory_swap=int(host.get("MemorySwap") or 0) or None,
+        memory=number("Memory") or None,
+        memory_swap=number("MemorySwap") or None,
         pids=pids if pids > 0 else None,
     )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 
 import pytest
 
 from pytest_dockerlab.checks.installer import fits_platform, left_in_no_layer
 from pytest_dockerlab.errors import NotFound, UsageError
 from pytest_dockerlab.findings import CheckFailed, demand
-from pytest_dockerlab.image.model import FileKind, FileStat, HistoryEntry, Image, LayerFiles
+from pytest_dockerlab.image.model import FileKind, FileStat, HistoryEntry, Image, LayerFiles, Readable
 from pytest_dockerlab.platforms import Platform
 
 NAME = "Anaconda3-2021.05-Linux-x86_64.sh"
@@ -44,11 +45,11 @@ class Files:
             for layer in self.tree
         )
 
-    def contents(self) -> Iterator[tuple[int, FileStat, bytes]]:
+    def contents(self, first_layer: int = 0) -> Iterator[tuple[int, FileStat, Readable]]:
         for index, layer in enumerate(self.tree):
             for path, data in layer.items():
-                if data is not None:
-                    yield index, entry(path, data), data
+                if data is not None and index >= first_layer:
+                    yield index, entry(path, data), BytesIO(data)
 
 
 def entry(path: str, data: bytes) -> FileStat:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 
 import pytest
 
 from pytest_dockerlab.checks.secrets import KNOWN_KEYS, mask, no_secret, read_wanted
 from pytest_dockerlab.errors import NotFound, UsageError
-from pytest_dockerlab.image.model import FileKind, FileStat, HistoryEntry, Image, ImageConfig, LayerFiles
+from pytest_dockerlab.image.model import FileKind, FileStat, HistoryEntry, Image, ImageConfig, LayerFiles, Readable
 
 SECRET = "hunter2-but-longer"
 
@@ -20,7 +21,6 @@ class Files:
     """Layers given as path → content; ``None`` deletes the path."""
 
     tree: tuple[dict[str, bytes | None], ...]
-    size: int = 0
 
     def stat(self, path: str) -> FileStat:
         raise NotFound(path)
@@ -31,35 +31,34 @@ class Files:
     def history(self) -> tuple[HistoryEntry, ...]:
         return ()
 
-    def _entry(self, path: str, data: bytes) -> FileStat:
-        return FileStat(path=path, kind=FileKind.FILE, mode=0o644, size=self.size or len(data))
-
     def layers(self) -> tuple[LayerFiles, ...]:
         return tuple(
             LayerFiles(
                 diff_id="",
-                files=tuple(self._entry(path, data) for path, data in layer.items() if data is not None),
+                files=tuple(entry(path, data) for path, data in layer.items() if data is not None),
                 deleted=tuple(path for path, data in layer.items() if data is None),
             )
             for layer in self.tree
         )
 
-    def contents(self) -> Iterator[tuple[int, FileStat, bytes]]:
+    def contents(self, first_layer: int = 0) -> Iterator[tuple[int, FileStat, Readable]]:
         for index, layer in enumerate(self.tree):
             for path, data in layer.items():
-                if data is not None:
-                    yield index, self._entry(path, data), data
+                if data is not None and index >= first_layer:
+                    yield index, entry(path, data), BytesIO(data)
 
 
-def image(
-    *tree: dict[str, bytes | None], config: ImageConfig | None = None, history: tuple[str, ...] = (), size: int = 0
-) -> Image:
+def entry(path: str, data: bytes) -> FileStat:
+    return FileStat(path=path, kind=FileKind.FILE, mode=0o644, size=len(data))
+
+
+def image(*tree: dict[str, bytes | None], config: ImageConfig | None = None, history: tuple[str, ...] = ()) -> Image:
     layers = tuple(f"sha256:{n:064}" for n in range(len(tree)))
     entries = tuple(
         HistoryEntry(created_by=text, empty_layer=n >= len(tree), comment="buildkit.dockerfile.v0")
         for n, text in enumerate(history)
     )
-    files = Files(tree, size)
+    files = Files(tree)
     return Image(
         id="sha256:1", layers=layers, tags=("x:1",), config=config or ImageConfig(), history=entries, files=files
     )
@@ -72,10 +71,9 @@ def said(subject: Image, wanted: object = SECRET) -> str:
 
 
 def test_an_image_without_it_says_how_much_was_looked_at() -> None:
-    """Also which files only in part."""
+    """Layers, files and bytes."""
     scan = no_secret(image({"/a": b"abc"}, {"/b": b"de"}), read_wanted(SECRET)).evidence
-    assert (scan.layers, scan.files, scan.size, scan.partial) == (2, 2, 5, ())
-    assert no_secret(image({"/big": b"abc"}, size=99), read_wanted(SECRET)).evidence.partial == ("/big",)
+    assert (scan.layers, scan.files, scan.size) == (2, 2, 5)
 
 
 def test_a_deleted_file_gives_its_secret_away() -> None:

@@ -208,3 +208,17 @@ def test_ping_of_an_engine_that_does_not_answer(variable: str, tmp_path: Path) -
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environ)
     assert done.returncode == 1
     assert f"{variable} names the engine" in done.stderr
+
+
+def test_ping_asks_each_of_several(
+    private_engines: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first answers and is told, the second does not and is blamed; doctor says that it looks at the first."""
+    url = private.start(os.getpid()).url
+    monkeypatch.setenv("DOCKERLAB_ENGINE", f"{url},unix:///nowhere.sock")
+    assert main(["ping"]) == 1
+    said = capsys.readouterr()
+    assert said.out == f"{url} answers (named by DOCKERLAB_ENGINE)\n"
+    assert "DOCKERLAB_ENGINE names the engine 'unix:///nowhere.sock', which does not answer" in said.err
+    assert main(["doctor"]) == 0
+    assert "DOCKERLAB_ENGINE names 2 engines: this is the first" in capsys.readouterr().err

@@ -230,6 +230,8 @@ def test_errors_survive_the_trip_between_processes() -> None:
 def test_statuses_have_their_errors() -> None:
     """404, 409 and a full disk under any status."""
     assert type(error_of(404, "No such image: x", "image 'x'")) is NotFound
+    # Two took the last two names off an image at the same time.
+    assert type(error_of(500, "unrecognized image ID sha256:e09c")) is NotFound
     assert type(error_of(409, "is in use")) is Conflict
     assert type(error_of(500, "No space left on device")) is DiskFull
     assert type(error_of(500, "boom")) is EngineError

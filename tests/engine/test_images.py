@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pytest_dockerlab.engine.engine import Engine
+from pytest_dockerlab.engine.image_files import EngineFiles, FileContainers
 from pytest_dockerlab.engine.private.registry import RegistryProcess, missing
 from pytest_dockerlab.errors import BaseImageMissing, Conflict, EngineError, LabError, NotFound, UsageError
 from pytest_dockerlab.image.archive import open_image
@@ -44,12 +45,14 @@ def test_a_saved_image_comes_back_from_the_archive(engine: Engine, made: MadeIma
 def test_files_are_the_same_by_container_and_by_archive(engine: Engine, made: MadeImage) -> None:
     """Stat through a container that is never started agrees with the saved layers."""
     file = (made.steps[-1].files or ())[-1]
-    files = engine.images.get(made.tags[0]).files
-    assert files is not None
-    through_container = files.stat(file.path)
-    assert files.read(file.path) == file.content
-    files.layers()
-    assert files.stat(file.path) == through_container
+    image = engine.images.get(made.tags[0])
+    with contextlib.closing(EngineFiles(engine, FileContainers(engine), image.id, size=10**9)) as asking:
+        through_container = asking.stat(file.path)
+        assert not through_container.digest, "it came from an index"
+        assert asking.read(file.path) == file.content
+        asking.layers()
+        assert asking.stat(file.path) == through_container
+        assert asking.stat(file.path).digest
     assert (through_container.mode, through_container.uid, through_container.gid) == (file.mode, file.uid, file.gid)
 
 
@@ -66,7 +69,7 @@ def test_an_image_that_was_looked_at_can_be_removed(engine: Engine, made: MadeIm
     """The container for looking does not stand in the way, and goes too."""
     files = engine.images.get(made.tags[0]).files
     assert files is not None
-    files.stat((made.steps[0].files or ())[0].path)
+    files.read((made.steps[0].files or ())[0].path)
     lines = engine.images.remove(made.tags[0])
     assert f"Untagged: {made.tags[0]}" in lines
     assert any(line.startswith("Deleted: sha256:") for line in lines)
@@ -79,7 +82,7 @@ def test_looking_goes_on_when_somebody_removed_the_container(engine: Engine, mad
     first, second = (made.steps[0].files or ())[:2]
     image = engine.images.get(made.tags[0])
     assert image.files is not None
-    image.files.stat(first.path)
+    image.files.read(first.path)
     for row in engine.containers.list({"org.dockerlab.files": image.id}):
         engine.containers.remove(row.id)
     assert image.files.read(second.path) == second.content
@@ -90,7 +93,7 @@ def test_closing_the_engine_removes_its_looking_containers(engine: Engine, made:
     with Engine(engine.endpoint) as other:
         image = other.images.get(made.tags[0])
         assert image.files is not None
-        image.files.stat((made.steps[0].files or ())[0].path)
+        image.files.read((made.steps[0].files or ())[0].path)
         assert len(engine.containers.list({"org.dockerlab.files": image.id})) == 1
     assert engine.containers.list({"org.dockerlab.files": image.id}) == ()
 

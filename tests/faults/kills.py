@@ -1,8 +1,8 @@
 """Kills runs at random moments, and looks whether anything is left: ``python -m tests.faults.kills --help``.
 
 A round is one inner run of pytest, alone or with two workers, and one to four kills in it: of the run itself, of a
-worker, of the watchdog; by SIGKILL, SIGTERM or SIGINT. Seeded: the same seed gives the same kills at the same moments
-of the plan (what the run does at that moment is the machine's business).
+worker, of the watchdog; by SIGKILL, SIGTERM or SIGINT. Moments are counted in requests to the engine, not in seconds:
+so they are spread over the whole of a run on a slow machine, too. The same seed gives the same plan.
 """
 
 from __future__ import annotations
@@ -40,6 +40,20 @@ SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 # What is promised is ten seconds; a machine that is busy with other things gets more before it counts as left.
 PROMISE, BOUND = 10.0, 120.0
 
+# Loaded by each process of an inner run: tells how far the run has come.
+CONFTEST = """
+from pytest_dockerlab.engine.api import Api
+
+send = Api.send
+
+def counted(self, *arguments, **options):
+    with open({progress!r}, "ab") as file:
+        file.write(b".")
+    return send(self, *arguments, **options)
+
+Api.send = counted
+"""
+
 SUITE = """
 import pytest
 from pytest_dockerlab import container_fixture, image_fixture
@@ -66,11 +80,17 @@ def test_images(lab, lab_session):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kill:
-    """One signal; ``moment`` is a part of the time that a run takes when nobody kills it."""
+    """One signal.
+
+    Attributes:
+        moment: a part of the requests that a run sends when nobody kills it.
+        delay: seconds after that.
+    """
 
     target: Target
     signal: signal.Signals
     moment: float
+    delay: float
 
     def __str__(self) -> str:
         return f"{self.signal.name} of the {self.target} at {self.moment:.2f}"
@@ -94,6 +114,7 @@ class Outcome:
         ended: seconds from the last of them to the end of the run.
         gone: seconds from the end of the run until nothing was left.
         left: what was left, though.
+        requests: that the run sent to the engine.
     """
 
     round: Round
@@ -101,6 +122,7 @@ class Outcome:
     ended: float = 0.0
     gone: float = 0.0
     left: list[str] = field(default_factory=list)
+    requests: int = 0
 
     def __str__(self) -> str:
         how = f"-n{self.round.workers}" if self.round.workers else "alone"
@@ -115,26 +137,36 @@ def plan(seed: int) -> Iterator[Round]:
     number = 0
     while True:
         workers = number % 2 * 2
-        targets: tuple[Target, ...] = ("run", "worker", "watchdog") if workers else ("run", "watchdog")
-        kills = [
-            Kill(target=chance.choice(targets), signal=chance.choice(SIGNALS), moment=chance.uniform(0.05, 0.95))
-            for _ in range(chance.randint(2, 4) if workers else chance.randint(1, 2))
-        ]
-        yield Round(number=number, workers=workers, kills=tuple(sorted(kills, key=lambda kill: kill.moment)))
+        others: tuple[Target, ...] = ("worker", "worker", "watchdog") if workers else ("watchdog",)
+        kills: list[Kill] = []
+        for moment in sorted(chance.random() for _ in range(chance.randint(2, 4) if workers else chance.randint(1, 2))):
+            dead = any(kill.target == "watchdog" and kill.signal == signal.SIGKILL for kill in kills)
+            target = chance.choice(others) if not dead or workers else "run"
+            kills.append(_kill(chance, "worker" if dead and target == "watchdog" else target, moment))
+        # The run itself can be hit only once, and last.
+        if chance.random() < 0.6:
+            kills[-1] = _kill(chance, "run", kills[-1].moment)
+        yield Round(number=number, workers=workers, kills=tuple(kills))
         number += 1
+
+
+def _kill(chance: random.Random, target: Target, moment: float) -> Kill:
+    # Some at the very start, before the first request.
+    delay = chance.uniform(0, 1.0) if moment < 0.1 else chance.uniform(0, 0.1)
+    return Kill(target=target, signal=chance.choice(SIGNALS), moment=moment if moment >= 0.1 else 0.0, delay=delay)
 
 
 class Arena:
     """Where rounds take place: an engine, and folders of each round's own.
 
     Args:
-        takes: seconds that a run takes when nobody kills it.
+        requests: how many a run sends when nobody kills it.
     """
 
-    def __init__(self, engine: Endpoint, top: Path, takes: float) -> None:
+    def __init__(self, engine: Endpoint, top: Path, requests: int) -> None:
         self.endpoint = engine
         self.top = top
-        self.takes = takes
+        self.requests = requests
         self._label = os.urandom(3).hex()
 
     def play(self, round_: Round) -> Outcome:
@@ -145,6 +177,9 @@ class Arena:
         for folder in (runtime, temporary):
             folder.mkdir(parents=True)
         name = f"{self._label}{round_.number}"
+        progress = place / "progress"
+        progress.touch()
+        (place / "conftest.py").write_text(CONFTEST.format(progress=str(progress)))
         (place / "test_inner.py").write_text(SUITE.format(round=name))
         with (place / "output").open("wb") as output:
             run = subprocess.Popen(
@@ -157,15 +192,14 @@ class Arena:
                 # A shell's background jobs ignore SIGINT, and so would what they start.
                 preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL), start_new_session=True,
             )  # fmt: skip
-        begin = last = time.monotonic()
+        last = time.monotonic()
         owner = Owner.of(run.pid)
         try:
             for kill in round_.kills:
-                _sleep_until(begin + kill.moment * self.takes, run)
-                if _hit(kill, run, runtime):
+                if _reach(progress, kill.moment * self.requests, run) and _hit(kill, run, runtime):
                     outcome.hits.append(kill)
                     last = time.monotonic()
-            run.wait(BOUND + self.takes)
+            run.wait(BOUND)
         except subprocess.TimeoutExpired:
             outcome.left.append(f"the run itself does not end: {(place / 'output').read_text()[-2000:]}")
         finally:
@@ -183,6 +217,7 @@ class Arena:
                 break
             time.sleep(0.1)
         outcome.gone = time.monotonic() - end
+        outcome.requests = progress.stat().st_size
         if not outcome.left:
             shutil.rmtree(place)
         return outcome
@@ -197,7 +232,7 @@ class Arena:
     def _left(self, owner: Owner, runtime: Path, temporary: Path) -> list[str]:
         """What there is of a run whose folders these are: on the engine, among the processes, on the disk."""
         found = [f"process {pid}: {words}" for pid, words in _processes_with(f"DOCKERLAB_RUNTIME={runtime}")]
-        found += [f"folder {path}" for path in (*runtime.glob("runs/*"), *temporary.iterdir())]
+        found += [f"folder {path}" for path in (*runtime.glob("runs/*"), *temporary.glob("dockerlab*"))]
         with Engine(self.endpoint) as engine:
             for thing in labelled(engine, {LABEL_OWNER: ""}):
                 with contextlib.suppress(FormatError):
@@ -216,25 +251,32 @@ def _environ(runtime: Path, temporary: Path) -> dict[str, str]:
     return {**kept, **cache, **own}
 
 
-def _sleep_until(moment: float, run: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        run.wait(max(0.0, moment - time.monotonic()))
+def _reach(progress: Path, requests: float, run: subprocess.Popen[bytes]) -> bool:
+    """Wait until a run has come so far; whether it has before it ended."""
+    until = time.monotonic() + BOUND
+    while run.poll() is None and time.monotonic() < until:
+        if progress.stat().st_size >= requests:
+            return True
+        time.sleep(0.005)
+    return False
 
 
 def _hit(kill: Kill, run: subprocess.Popen[bytes], runtime: Path) -> bool:
-    """Send the signal; whether its target was there."""
-    if run.poll() is not None:
-        return False
-    if kill.target == "run":
-        run.send_signal(kill.signal)
-        return True
+    """Send the signal as soon as its target is there; whether that was so before the run ended."""
+    time.sleep(kill.delay)
+    until = time.monotonic() + BOUND
     pattern = "runs/*/watchdog.json" if kill.target == "watchdog" else "runs/*/member-*.json"
-    for path in sorted(runtime.glob(pattern)):
-        with contextlib.suppress(OSError, ValueError):
-            said = json.loads(path.read_text())
-            if alive(said["pid"], said["start"]):
-                os.kill(said["pid"], kill.signal)
-                return True
+    while run.poll() is None and time.monotonic() < until:
+        if kill.target == "run":
+            run.send_signal(kill.signal)
+            return True
+        for path in sorted(runtime.glob(pattern)):
+            with contextlib.suppress(OSError, ValueError):
+                said = json.loads(path.read_text())
+                if alive(said["pid"], said["start"]):
+                    os.kill(said["pid"], kill.signal)
+                    return True
+        time.sleep(0.005)
     return False
 
 
@@ -254,9 +296,9 @@ def fight(engine: Endpoint, *, count: int, seed: int, jobs: int, tell: bool = Tr
     outcomes: list[Outcome] = []
     rounds = plan(seed)
     with tempfile.TemporaryDirectory(prefix="dl-kills-") as top, ThreadPoolExecutor(jobs) as pool:
-        untouched = Arena(engine, Path(top, "first"), takes=0.0).play(Round(number=0, workers=0, kills=()))
+        untouched = Arena(engine, Path(top, "first"), requests=0).play(Round(number=0, workers=0, kills=()))
         assert not untouched.left, untouched
-        arena = Arena(engine, Path(top), takes=untouched.ended * (1 + jobs / 2))
+        arena = Arena(engine, Path(top), requests=untouched.requests)
         while (hits := sum(len(outcome.hits) for outcome in outcomes)) < count:
             some = [next(rounds) for _ in range(max(1, min(4 * jobs, (count - hits) // 2)))]
             for outcome in pool.map(arena.play, some):

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_dockerlab.errors import FormatError
 from pytest_dockerlab.image.instructions import instruction_of, layer_origins, with_empty_layers
-from pytest_dockerlab.image.model import FileStat, HistoryEntry, Image, LayerFiles
+from pytest_dockerlab.image.model import FileStat, HistoryEntry, Image, LayerFiles, Readable
 
 BUILDKIT = "buildkit.dockerfile.v0"
 
@@ -85,7 +85,7 @@ class SavedHistory:
     def layers(self) -> tuple[LayerFiles, ...]:
         raise NotImplementedError
 
-    def contents(self) -> Iterator[tuple[int, FileStat, bytes]]:
+    def contents(self, first_layer: int = 0) -> Iterator[tuple[int, FileStat, Readable]]:
         raise NotImplementedError
 
 

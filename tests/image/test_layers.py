@@ -8,9 +8,9 @@ import json
 import pytest
 
 from pytest_dockerlab.errors import FormatError
-from pytest_dockerlab.image.layers import scan
 from pytest_dockerlab.image.manifests import described
 from pytest_dockerlab.image.random import MadeFile, MadeImage, MadeStep
+from tests.indexing import indexed
 
 
 def tar(*names: str) -> bytes:
@@ -19,15 +19,15 @@ def tar(*names: str) -> bytes:
 
 def test_whiteouts_are_told_from_files() -> None:
     """Deleted paths and opaque folders are named; AUFS's own bookkeeping is neither a file nor a deletion."""
-    layer = scan([tar("/a/.wh.gone", "/b/.wh..wh..opq", "/.wh..wh.plnk", "/.wh..wh.aufs", "/kept")], "layer")
+    layer = indexed([tar("/a/.wh.gone", "/b/.wh..wh..opq", "/.wh..wh.plnk", "/.wh..wh.aufs", "/kept")])
     assert (layer.deleted, layer.opaque) == (("/a/gone",), ("/b",))
-    assert [entry.path for entry in layer.files] == ["/kept"]
+    assert [entry.path for entry in layer.files.files] == ["/kept"]
 
 
 def test_padding_belongs_to_the_digest() -> None:
     """A diff id is that of the whole blob, however many zeros follow the archive's end."""
     data = tar("/a") + bytes(300_000)
-    assert scan([data], "layer").diff_id == f"sha256:{hashlib.sha256(data).hexdigest()}"
+    assert indexed([data]).diff_id == f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 def test_attestations_are_no_images() -> None:

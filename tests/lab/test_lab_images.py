@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from pytest_dockerlab.build.spec import BuildSpec
+from pytest_dockerlab.build.trace import BuildTrace
 from pytest_dockerlab.engine.engine import Engine
 from pytest_dockerlab.errors import BuildFailed, NotFound, UsageError
 from pytest_dockerlab.image.model import Image
 from pytest_dockerlab.lab.building import Bases, _final_base_name, _placed
 from pytest_dockerlab.lab.lab import Lab
+from pytest_dockerlab.lab.ownership import LABEL_RUN
 from pytest_dockerlab.lab.sources import Source
 from pytest_dockerlab.platforms import Platform
 
@@ -216,6 +220,40 @@ def test_values_of_a_build_that_are_no_text(lab: Lab) -> None:
     """Build arguments are text; a number is refused with its name."""
     with pytest.raises(UsageError, match="args: 'N': 3 is not text to text"):
         lab.build("FROM alpine\nARG N\n", args={"N": 3})  # type: ignore[dict-item]
+
+
+def test_labs_with_the_same_content_may_close_at_the_same_time(engine: Engine, bases: Bases, unique: str) -> None:
+    """The engine may remove the image that they shared twice; it is gone, and nobody's trouble."""
+    text = f"FROM alpine\nRUN echo {unique} > /x\n"
+    labs = [Lab(engine, bases, run=unique) for _ in range(6)]
+    for _ in range(3):
+        made = [lab.build(text) for lab in labs]
+        with ThreadPoolExecutor(len(labs)) as pool:
+            list(pool.map(lambda lab: lab.close(), labs))
+        assert engine.images.list({LABEL_RUN: unique}) == ()
+        assert len({build.id for build in made}) == 1
+        labs = [Lab(engine, bases, run=unique) for _ in range(6)]
+
+
+def test_an_image_that_is_removed_under_our_hands_is_there_again(
+    engine: Engine, bases: Bases, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else's removal of the same content comes between a build and its name: it is told as it was built."""
+    build = engine.build
+    went: list[str] = []
+
+    def unlucky(*args: Any, **kwargs: Any) -> BuildTrace:
+        trace = build(*args, **kwargs)
+        if not went:
+            went.extend(engine.images.remove(trace.image_id, force=True))
+        return trace
+
+    monkeypatch.setattr(engine, "build", unlucky)
+    with Lab(engine, bases, run=unique) as lab:
+        made = lab.build(f"FROM alpine\nRUN echo {unique} > /x\n")
+        assert went
+        assert [step.cached for step in made.steps[1:]] == [False]
+        assert engine.images.get(made.name).id == made.id == made.trace.image_id
 
 
 @dataclass(frozen=True)

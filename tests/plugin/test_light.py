@@ -9,14 +9,14 @@ import pytest
 
 HEAVY = ("docker", "testcontainers", "requests", "rich", "filelock", "websocket")
 OURS = ("pytest_dockerlab.engine", "pytest_dockerlab.lab", "pytest_dockerlab.bases")
-# What is only loaded when somebody uses a lab, has workers, or sets something.
-LATER = ("pytest_dockerlab.errors", "pytest_dockerlab.settings", "pytest_dockerlab.plugin.session")
+# All that a process loads where nobody uses a lab, sets anything, or has workers to watch.
+LOADED = ("", ".plugin", ".plugin.current", ".plugin.fixtures", ".plugin.options", ".plugin.roles")
 
 
 @pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["alone", "xdist"])
 def test_a_suite_without_labs_imports_nothing_heavy(pytester: pytest.Pytester, workers: tuple[str, ...]) -> None:
     """Neither the process that runs the tests nor the one that watches it has loaded an engine's libraries."""
-    names = HEAVY + OURS + (() if workers else LATER)
+    names = HEAVY + OURS
     pytester.makeconftest(
         f"""
         import sys
@@ -31,6 +31,28 @@ def test_a_suite_without_labs_imports_nothing_heavy(pytester: pytest.Pytester, w
     found = {path.name: path.read_text() for path in pytester.path.glob("loaded-*")}
     assert set(found) == {"loaded-leader", *(["loaded-gw0", "loaded-gw1"] if workers else [])}
     assert set(found.values()) == {""}
+
+
+@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["alone", "worker"])
+def test_the_plugin_brings_a_handful_of_small_modules(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, workers: tuple[str, ...]
+) -> None:
+    """What is loaded with it and not without it is known by name: of ours six modules, of others' none."""
+    pytester.makeconftest(
+        """
+        import sys
+        def pytest_unconfigure(config):
+            if config.getoption("numprocesses", None) is None:
+                path = config.rootpath / ("with" if config.pluginmanager.hasplugin("dockerlab") else "without")
+                path.write_text(" ".join(sys.modules))
+        """
+    )
+    pytester.makepyfile("def test_it(): pass")
+    pytester.runpytest_subprocess(*workers).assert_outcomes(passed=1)
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p xdist")
+    pytester.runpytest_subprocess(*workers).assert_outcomes(passed=1)
+    more, less = (set((pytester.path / name).read_text().split()) for name in ("with", "without"))
+    assert sorted(more - less) == [f"pytest_dockerlab{name}" for name in LOADED]
 
 
 @pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["alone", "xdist"])

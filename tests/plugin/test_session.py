@@ -15,7 +15,6 @@ from pytest_dockerlab import EngineUnreachable
 from pytest_dockerlab.plugin.progress import Progress
 from pytest_dockerlab.plugin.seat import Folder, Seat
 from pytest_dockerlab.plugin.session import Run
-from pytest_dockerlab.plugin.sharing import once
 from pytest_dockerlab.reaping import beside
 from pytest_dockerlab.settings import Settings
 
@@ -87,8 +86,8 @@ def test_folders_of_killed_runs_go(leader: Seat) -> None:
 def test_a_worker_keeps_what_it_made_until_the_others_are_done(leader: Seat) -> None:
     """Its end waits for theirs."""
     early, late = worker(leader, "gw0"), worker(leader, "gw1")
-    early.join()
-    late.join()
+    early.sharing.join()
+    late.sharing.join()
     ending = threading.Thread(target=early.close)
     ending.start()
     ending.join(0.3)
@@ -115,22 +114,3 @@ def test_a_workers_lab_of_the_run_outlives_its_fixture(leader: Seat) -> None:
         assert (box.closed, other.closed) == (not stays, True)
         run.close()
         assert box.closed
-
-
-def test_a_shared_thing_is_made_once(leader: Seat) -> None:
-    """The second worker takes over what the first has made; another key is another thing."""
-    made: list[str] = []
-
-    def ask(name: str, key: str) -> str:
-        def make() -> str:
-            made.append(name)
-            return f"made by {name}"
-
-        return once(
-            worker(leader, name), key, make=make, name=lambda thing: thing, take=lambda id: f"{id}, taken by {name}"
-        )
-
-    assert ask("gw0", "box") == "made by gw0"
-    assert ask("gw1", "box") == "made by gw0, taken by gw1"
-    assert ask("gw1", "other") == "made by gw1"
-    assert made == ["gw0", "gw1"]

@@ -32,7 +32,7 @@ def tally() -> Tally:
 
 def test_it_counts_and_names_what_took_long() -> None:
     """Bases that stay or are stand-ins, builds with their steps, containers, and the three slowest steps."""
-    assert summary("Docker", tally()) == [
+    assert summary(["Docker"], tally()) == [
         "engine      Docker",
         "bases       alpine:latest (pulled, stays on the engine), python:3.10 (stand-in)",
         "builds      3 in 6.8 s; steps: 3 run, 4 reused from the cache; 1 failed",
@@ -44,7 +44,7 @@ def test_it_counts_and_names_what_took_long() -> None:
 
 def test_verbose_lists_each_build() -> None:
     """In the order in which they happened."""
-    assert summary("Docker", tally(), verbose=True)[-3:] == [
+    assert summary(["Docker"], tally(), verbose=True)[-3:] == [
         "build       ex1 4.2 s, 2 run, 1 reused",
         "build       ex2 0.5 s, 0 run, 3 reused",
         "build       bad 2.0 s, failed",
@@ -53,14 +53,22 @@ def test_verbose_lists_each_build() -> None:
 
 def test_a_run_that_made_nothing_names_its_engine() -> None:
     """Nothing is counted that is not there."""
-    assert [line.split()[0] for line in summary("Docker", Tally())] == ["engine", "more"]
+    assert [line.split()[0] for line in summary(["Docker"], Tally())] == ["engine", "more"]
+
+
+def test_several_engines_are_each_named() -> None:
+    """One below the other."""
+    assert summary(["engine 1 of 2: A", "engine 2 of 2: B"], Tally())[:2] == [
+        "engines     engine 1 of 2: A",
+        "            engine 2 of 2: B",
+    ]
 
 
 def test_what_went_wrong_is_not_left_out() -> None:
     """Tests that the engine kept from being carried out, and what could not be removed."""
     made = Tally()
     made.merge({"unjudged": ["test_a.py::test"], "trouble": ["a container\n  → remove it"]})
-    assert summary("Docker", made)[1:-1] == [
+    assert summary(["Docker"], made)[1:-1] == [
         "not judged  test_a.py::test: the engine's fault",
         "left over   a container\n              → remove it",
     ]

@@ -1,0 +1,1 @@
+"""A graded submission as text, in the formats of course platforms and for people: ``formats.render``."""
