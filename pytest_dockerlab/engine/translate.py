@@ -116,6 +116,11 @@ def start_error(message: str, about: str) -> LabError:
             remedy="take the image for this platform, or have the engine's host emulate it (qemu, binfmt_misc)",
             exit_code=1,
         )
+    if "all ports are allocated" in lowered:
+        return EngineError(
+            f"{about}: no port of this machine is free for it: {message}",
+            remedy="end what uses them (`docker ps` shows published ports), or widen net.ipv4.ip_local_port_range",
+        )
     if "port is already allocated" in lowered or "address already in use" in lowered:
         return StartFailed(
             f"{about}: a port that it publishes is taken: {message}",

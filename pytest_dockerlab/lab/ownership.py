@@ -128,7 +128,7 @@ class ClosingStack:
             EngineError: some could not be removed; it names each with its reason. ``EngineUnreachable`` if that is why.
             BaseException: an interrupt, after everything else was closed.
         """
-        failures: list[tuple[str, Exception]] = []
+        failures: list[tuple[str, Exception | None]] = []
         lost: EngineUnreachable | None = None
         interrupt: BaseException | None = None
         total = 0
@@ -139,7 +139,7 @@ class ClosingStack:
                 entry = self._entries.pop(max(self._entries))
             total += 1
             if lost is not None and entry.labelled:
-                failures.append((entry.what, lost))
+                failures.append((entry.what, None))
                 continue
             try:
                 entry.close()
@@ -155,7 +155,7 @@ class ClosingStack:
         if interrupt is not None:
             raise interrupt
         if failures:
-            rows = "\n".join(f"  {what}: {_first_line(error)}" for what, error in failures)
+            rows = "\n".join(f"  {what}: {_first_line(why)}" if why else f"  {what}" for what, why in failures)
             what = f"{len(failures)} of {total} things of this lab could not be removed:\n{rows}"
             if lost is not None:
                 raise EngineUnreachable(what, remedy=f"{lost.remedy}; they go when it answers again") from lost

@@ -87,7 +87,7 @@ class Tests:
             return (yield)
         from pytest_dockerlab.plugin import evidence
 
-        evidence.hide_our_frames(call.excinfo.value)
+        evidence.hide_our_frames(call.excinfo.value, full=item.config.option.fulltrace)
         report = yield
         if report.failed and (run := known_run(item.config)) is not None:
             if run.settings.keep == "failed" and call.when != "teardown":
@@ -97,7 +97,8 @@ class Tests:
             evidence.attach(report, call.excinfo.value, fault, run.evidence(names))
             if fault is not None:
                 evidence.mark(item, report)
-                run.tally.unjudged.append(item.nodeid)
+                if item.nodeid not in run.tally.unjudged:
+                    run.tally.unjudged.append(item.nodeid)
                 if (lost := run.lost()) is not None:
                     # Every other test would only say the same, one after another.
                     item.session.shouldstop = str(lost)

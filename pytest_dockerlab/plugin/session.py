@@ -334,7 +334,10 @@ class Run:
         self._bases = self._engine = self._recorder = self._presence = None
         if self.seat.leads and not self._over:
             self._take_down(crashed)
+            others = any(not record["endpoint"]["private"] for record in self.folder.records(_ENGINE))
             self._over = watch.end(self.folder, left=crashed or self._lost)
+            if self._over and self._lost and others:
+                self.tally.trouble.append(watch.WAITS)
 
     def _part(self) -> None:
         """Not to wait for the others: they may wait for this one to say that it has collected the tests."""

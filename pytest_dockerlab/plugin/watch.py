@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from pytest_dockerlab.plugin.seat import Folder
 
-__all__ = ["begin", "end"]
+__all__ = ["WAITS", "begin", "end"]
+
+#: What to tell where an engine that does not answer has things of the run.
+WAITS = (
+    "a watchdog waits for the engine to answer again, and removes it then; "
+    "after five minutes `dockerlab sweep` does, or the next run"
+)
 
 _RECORD = "watchdog.json"
 
