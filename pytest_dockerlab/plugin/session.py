@@ -8,14 +8,11 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from pytest_dockerlab import errors
 from pytest_dockerlab.errors import EngineError, EngineUnreachable, LabError
 from pytest_dockerlab.plugin import engines, keeping, watch
 from pytest_dockerlab.plugin.current import LABS
-from pytest_dockerlab.plugin.options import settings_of
-from pytest_dockerlab.plugin.progress import Follower, Progress, Screen, appender
+from pytest_dockerlab.plugin.progress import Follower, Progress
 from pytest_dockerlab.plugin.seat import Folder, Seat
 from pytest_dockerlab.plugin.sharing import Sharing
 from pytest_dockerlab.plugin.tally import Tally
@@ -35,10 +32,10 @@ if TYPE_CHECKING:
     from pytest_dockerlab.lab.stock import Stock
     from pytest_dockerlab.plugin.presence import Presence
 
-__all__ = ["Run", "new_run"]
+__all__ = ["PROGRESS", "Run"]
 
 # In the run's folder: what workers tell of, the addresses of its engines (by number), why the run can't go on.
-_PROGRESS, _ENGINE, _FAILURE = "progress", "engine-", "failure.json"
+PROGRESS, _ENGINE, _FAILURE = "progress", "engine-", "failure.json"
 
 
 class Run:
@@ -211,7 +208,7 @@ class Run:
     def watch_workers(self) -> dict[str, Any]:
         """Show from now on what workers tell of. Returns what a worker has to know."""
         if self._follower is None:
-            self._follower = Follower(self.folder.path / _PROGRESS, self.progress.say)
+            self._follower = Follower(self.folder.path / PROGRESS, self.progress.say)
             self._follower.start()
         return asdict(self.seat)
 
@@ -379,22 +376,6 @@ class Run:
         from pytest_dockerlab.engine.engine import Engine
 
         return Engine(endpoint, timeout=self.settings.timeout)
-
-
-def new_run(config: pytest.Config) -> Run:
-    """The run that a process takes part in, from its settings and what its leader told it.
-
-    Raises:
-        pytest.UsageError: a setting that can't be meant.
-    """
-    settings = settings_of(config)
-    workerinput: Mapping[str, Any] | None = getattr(config, "workerinput", None)
-    if workerinput is None:
-        return Run(settings, Seat.new(), Progress(Screen(config)))
-    told = workerinput.get("dockerlab")
-    seat = Seat.of_worker(told, workerinput["workerid"]) if told else Seat.new()
-    folder = Folder(seat.run)
-    return Run(settings, seat, Progress(appender(folder.path / _PROGRESS, folder.make)))
 
 
 def _endpoint(record: Mapping[str, Any]) -> Endpoint:
