@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from pytest_dockerlab import Container, ContainerFailed, Lab
-from pytest_dockerlab.engine import logs
+from pytest_dockerlab import Container, ContainerFailed, Lab, WaitTimedOut
+from pytest_dockerlab.engine import logs, terminal
 from pytest_dockerlab.engine.bounded import Ends, collect, collect_ends
 
 MEGABYTE = 1 << 20
@@ -84,15 +84,16 @@ def test_a_command_that_floods(flooded: Container) -> None:
         flooded.exec(["yes", LINE], timeout=600)
 
 
-def test_a_terminal_that_floods(lab: Lab) -> None:
-    """What is looked for and never comes is looked for within bounds."""
+def test_a_terminal_that_floods(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is looked for and never comes is looked for within bounds of time, and of memory."""
     box = lab.create("alpine", ["yes", LINE], init=True, cpus=0.5)
-    with box.terminal() as terminal:
+    with box.terminal() as seen:
         box.start()
-        with pytest.raises(
-            ContainerFailed, match=r"terminal of container \w+: (more than 64 MB of output|no b'never')"
-        ):
-            terminal.read_until("never", timeout=1)
+        with pytest.raises(WaitTimedOut, match=r"terminal of container \w+: no b'never' after 0\.3 s"):
+            seen.read_until("never", timeout=0.3)
+        monkeypatch.setattr(terminal, "MOST", len(seen.transcript))
+        with pytest.raises(ContainerFailed, match=r"terminal of container \w+: more than \d+ MB of output"):
+            seen.read_until("never", timeout=600)
 
 
 def test_both_ends_are_kept() -> None:
