@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pytest_dockerlab.assertions.things import Thing, demanded, lookup, name_of, read
+from pytest_dockerlab.assertions.things import Sight, Thing, demanded, read, sight
 from pytest_dockerlab.checks import files as check
 from pytest_dockerlab.checks.words import Expected
 from pytest_dockerlab.errors import UsageError
@@ -39,12 +39,15 @@ def assert_file(
             raise UsageError(
                 f"not a kind of file: {kind!r}", remedy=f"one of {', '.join(each.value for each in FileKind)}"
             ) from None
-    of = name_of(thing)
-    found = demanded(check.present(path, lookup(thing, path), of=of, kind=kind))
+    seen = sight(thing)
+    of = seen.of
+    found = demanded(check.present(path, seen.lookup(path), of=of, kind=kind))
     if content is None and contains is None:
         return found
     if found.kind is not FileKind.FILE:
         raise UsageError(f"a {found.kind} has no content: {path}", remedy="leave content and contains out")
+    if isinstance(content, (str, bytes)) and contains is None and check.is_content(found, content):
+        return found
     data = read(thing, found)
     if content is not None:
         demand(check.content(path, data, content, of=of))
@@ -59,11 +62,12 @@ def assert_no_file(thing: Thing, path: str) -> None:
     Raises:
         CheckFailed: something is there.
     """
-    demand(check.absent(path, lookup(thing, path, follow=False), of=name_of(thing)))
+    seen = sight(thing)
+    demand(check.absent(path, seen.lookup(path, follow=False), of=seen.of))
 
 
-def _there(thing: Thing, path: str, *, owner: bool) -> FileStat:
-    return demanded(check.present(path, lookup(thing, path, owner=owner), of=name_of(thing), kind=None))
+def _there(seen: Sight, path: str, *, owner: bool) -> FileStat:
+    return demanded(check.present(path, seen.lookup(path, owner=owner), of=seen.of, kind=None))
 
 
 def assert_mode(thing: Thing, path: str, mode: int) -> int:
@@ -75,7 +79,8 @@ def assert_mode(thing: Thing, path: str, mode: int) -> int:
     Raises:
         CheckFailed: another mode, or nothing is there.
     """
-    return demand(check.mode(path, _there(thing, path, owner=False), mode, of=name_of(thing)))
+    seen = sight(thing)
+    return demand(check.mode(path, _there(seen, path, owner=False), mode, of=seen.of))
 
 
 def assert_owner(
@@ -90,4 +95,5 @@ def assert_owner(
         CheckFailed: another owner, or nothing is there.
         UsageError: neither number was given.
     """
-    return demand(check.owner(path, _there(thing, path, owner=True), uid=uid, gid=gid, of=name_of(thing)))
+    seen = sight(thing)
+    return demand(check.owner(path, _there(seen, path, owner=True), uid=uid, gid=gid, of=seen.of))

@@ -16,8 +16,9 @@ __all__ = ["try_access"]
 
 _NAME = "dockerlab-probe"
 
-# For dash, bash and busybox. $0: name in front of the shell's own messages. $1: what to try (as in
-# _TRIES below), $2: path, $3: name for probes, further: a program's arguments.
+# For dash, bash and busybox. $0: name in front of the shell's own messages. $1: readable, writable or
+# executable; $2: what the path is ("" to look), $3: path, $4: name for probes, further: a program's arguments.
+# An exec costs more than all that a script does: who may look at the path needs only one.
 #
 # Each try runs in a subshell, since a failed redirection may end the shell it happens in, and prints
 # one line "part TAB action TAB status TAB message". Redirections are in braces, so that the shell's
@@ -53,9 +54,23 @@ starts() {
   esac
   return 0
 }
-name=$0 what=$1 path=$2 probe=$3
-shift 3
+name=$0 wanted=$1 kind=$2 path=$3 probe=$4
+shift 4
 printf 'id\t%s\t0\t\n' "$(id -u 2> /dev/null):$(id -g 2> /dev/null)"
+if [ -z "$kind" ]; then
+  kind=nothing
+  if [ -d "$path" ]; then kind=folder; elif [ -f "$path" ]; then kind=file
+  elif [ -c "$path" ] || [ -b "$path" ]; then kind=device; elif [ -e "$path" ]; then kind='pipe or socket'; fi
+fi
+printf 'there\t%s\t%s\t\n' "$kind" "$(stat -L -c '%u:%g %a' "$path" 2> /dev/null)"
+what=nothing
+case $wanted/$kind in
+  readable/file|readable/folder|readable/device) what=read ;;
+  writable/file|writable/device) what=write-file ;;
+  writable/folder) what=write-folder ;;
+  executable/file) what=start ;;
+  executable/folder) what=enter ;;
+esac
 case $what in
   read) try 'test -r' test -r "$path"; try 'open it to read' opens_to_read "$path" ;;
   write-file) try 'test -w' test -w "$path"; try 'open it to append' opens_to_append "$path" ;;
@@ -100,34 +115,38 @@ def try_access(
         )
     if not path.startswith("/"):
         raise UsageError(f"not an absolute path: {path!r}", remedy="write it from the root: /…")
-    there = _look(box, path)
-    tries = _TRIES.get((wanted, there.kind))
-    if tries is None:
+    probe = f".{_NAME}-{secrets.token_hex(4)}"
+    who = "" if user is None else str(user)
+    tried = _run(box, who, (wanted, "", path, probe, *args))
+    there = tried.there
+    if there.kind == "nothing":
+        # Nothing for this user, who may not even enter its folder; root sees whether it is there.
+        there = _run(box, "0", ("nothing", "", path, probe)).there
+        if there.kind != "nothing":
+            tried = _run(box, who, (wanted, there.kind, path, probe, *args))
+    if not tried.attempts:
         what = f"{name_of(box)} has no {path}" if there.kind == "nothing" else f"{path} is a {there.kind}"
         raise UsageError(
             f"{what}: whether it is {wanted} can't be tried", remedy="look at assert_file, assert_mode and assert_owner"
         )
-    probe = f".{_NAME}-{secrets.token_hex(4)}"
-    who = "" if user is None else str(user)
-    identity, attempts, control = _run(box, who, (tries, path, probe, *args))
     owner: tuple[Attempt, ...] = ()
-    if not all(attempt.worked for attempt in attempts) and there.owner:
-        _, owner, _ = _run(box, there.owner, (tries, path, probe, *args))
+    if not all(attempt.worked for attempt in tried.attempts) and there.owner:
+        owner = _run(box, there.owner, (wanted, there.kind, path, probe, *args)).attempts
     return Access(
         path=path,
         wanted=wanted,
         user=who,
-        attempts=attempts,
-        control=control,
+        attempts=tried.attempts,
+        control=tried.control,
         owner=owner,
-        identity=identity,
+        identity=tried.identity,
         path_is=str(there) if there.owner else "",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _There:
-    """What root sees at the path, from inside: the archive API sees no tmpfs, /proc or /dev."""
+    """What is seen at the path from inside: the archive API sees no tmpfs, /proc or /dev."""
 
     kind: str
     owner: str = ""
@@ -137,30 +156,14 @@ class _There:
         return f"a {self.kind} of {self.owner}, mode {mode_text(self.mode)}"
 
 
-_LOOK = r"""
-kind=nothing
-if [ -d "$1" ]; then kind=folder; elif [ -f "$1" ]; then kind=file
-elif [ -c "$1" ] || [ -b "$1" ]; then kind=device; elif [ -e "$1" ]; then kind='pipe or socket'; fi
-echo "$kind"; stat -L -c '%u:%g %a' "$1" 2> /dev/null
-"""
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """What one run of the script said; no attempts where the path is nothing that can be tried."""
 
-
-def _look(box: RunsCommands, path: str) -> _There:
-    rows = _shell(box, "0", _LOOK, (path,)).output.splitlines()
-    owner, _, mode = (rows[1] if len(rows) > 1 else "").partition(" ")
-    return _There(rows[0] if rows else "nothing", owner, int(mode or "0", 8))
-
-
-_TRIES = {
-    ("readable", "file"): "read",
-    ("readable", "folder"): "read",
-    ("readable", "device"): "read",
-    ("writable", "file"): "write-file",
-    ("writable", "device"): "write-file",
-    ("writable", "folder"): "write-folder",
-    ("executable", "file"): "start",
-    ("executable", "folder"): "enter",
-}
+    identity: str
+    there: _There
+    attempts: tuple[Attempt, ...]
+    control: tuple[Attempt, ...]
 
 
 def _shell(box: RunsCommands, user: str, script: str, args: Sequence[str]) -> Executed:
@@ -173,24 +176,28 @@ def _shell(box: RunsCommands, user: str, script: str, args: Sequence[str]) -> Ex
         ) from error
 
 
-def _run(box: RunsCommands, user: str, args: Sequence[str]) -> tuple[str, tuple[Attempt, ...], tuple[Attempt, ...]]:
-    """Identity, tries on the path, tries on the control's place."""
+def _run(box: RunsCommands, user: str, args: Sequence[str]) -> _Tried:
+    """Identity, what the path is, tries on it, tries on the control's place."""
     done = _shell(box, user, _SCRIPT, args)
     identity = ""
+    there: _There | None = None
     attempts: dict[str, list[Attempt]] = {"path": [], "control": []}
     for row in done.output.splitlines():
         part, action, status, message = [*row.split("\t"), "", "", ""][:4]
         if part == "id":
             identity = action if not action.startswith(":") else ""
+        elif part == "there":
+            owner, _, mode = status.partition(" ")
+            there = _There(action, owner, int(mode or "0", 8))
         elif part in attempts:
             attempts[part].append(Attempt(action=action, worked=status == "0", message=_own_words(message)))
-    if not attempts["path"]:
+    if there is None:
         raise UsageError(
             f"nothing can be tried in {name_of(box)} as {f'user {user}' if user else 'its user'}: "
             f"its shell ended with {done.exit_code}: {(done.stderr or done.output).strip()[:200]}",
             remedy="look whether it knows the user; assert_mode and assert_owner need neither user nor shell",
         )
-    return identity, tuple(attempts["path"]), tuple(attempts["control"])
+    return _Tried(identity, there, tuple(attempts["path"]), tuple(attempts["control"]))
 
 
 def _own_words(message: str) -> str:

@@ -7,6 +7,7 @@ few attributes (a fake in a test, an adopted container).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeGuard, TypeVar
 
 from pytest_dockerlab.build.trace import BuildTrace
@@ -25,15 +26,16 @@ __all__ = [
     "HasTrace",
     "Publishes",
     "RunsCommands",
+    "Sight",
     "Thing",
     "config_of",
     "container",
     "demanded",
     "image_of",
     "is_container",
-    "lookup",
     "name_of",
     "read",
+    "sight",
     "trace_of",
 ]
 
@@ -192,52 +194,72 @@ def config_of(thing: object) -> ImageConfig:
     return image_of(thing).config
 
 
-def _stat(thing: object, path: str, owner: bool) -> FileStat | None:
-    try:
-        if is_container(thing):
-            _seen_from_outside(thing, path)
-            return thing.stat(path, owner=owner)
-        image = image_of(thing)
-        if image.files is None:
-            raise UsageError(
-                f"image {image.name} has no files to look at", remedy="take it from an engine or an archive"
-            )
-        return image.files.stat(path)
-    except NotFound:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """A thing whose files are looked at, and what was asked about it beforehand, once for all looks.
+
+    Attributes:
+        of: what a finding calls it.
+        hidden: places in a container that can't be seen from outside.
+    """
+
+    thing: object
+    of: str
+    hidden: tuple[str, ...] = ()
+
+    def lookup(self, path: str, *, owner: bool = False, follow: bool = True) -> FileStat | None:
+        """What is at an absolute path, symlinks followed; ``None`` for nothing (or a link to nothing).
+
+        Args:
+            owner: uid and gid are wanted, which a running container is slower to tell.
+
+        Raises:
+            UsageError: not an absolute path, or one that can't be seen from outside.
+        """
+        if not path.startswith("/"):
+            raise UsageError(f"not an absolute path: {path!r}", remedy="write it from the root: /…")
+        place = path
+        # As many links as Linux follows (path_resolution(7)).
+        for _ in range(40):
+            found = self._stat(place, owner)
+            if found is None or found.kind is not FileKind.SYMLINK or not follow:
+                return found
+            place = _target(found.path or place, found.link)
         return None
 
+    def _stat(self, path: str, owner: bool) -> FileStat | None:
+        try:
+            if is_container(self.thing):
+                self._refuse_hidden(path)
+                return self.thing.stat(path, owner=owner)
+            image = image_of(self.thing)
+            if image.files is None:
+                raise UsageError(
+                    f"image {image.name} has no files to look at", remedy="take it from an engine or an archive"
+                )
+            return image.files.stat(path)
+        except NotFound:
+            return None
 
-def _seen_from_outside(box: RunsCommands, path: str) -> None:
-    """Refuse paths where the archive API looks below a mount that only the container sees."""
-    inspect = box.inspect()
+    def _refuse_hidden(self, path: str) -> None:
+        """The archive API looks below a mount that only the container sees."""
+        for place in self.hidden:
+            if f"{path.rstrip('/')}/".startswith(f"{place.rstrip('/')}/"):
+                raise UsageError(
+                    f"{path} can't be seen from outside of the container: {place} is a mount in its memory",
+                    remedy=f'look from inside: container.exec(["stat", "{path}"]), or assert_readable and its like',
+                )
+
+
+def sight(thing: object) -> Sight:
+    """Get ready to look at an image's or a container's files: at most one question to the engine."""
+    if not is_container(thing):
+        return Sight(thing=thing, of=name_of(thing))
+    inspect = thing.inspect()
     mounts = [str(mount.get("Destination")) for mount in inspect.get("Mounts") or () if mount.get("Type") == "tmpfs"]
-    for place in (*mounts, *((inspect.get("HostConfig") or {}).get("Tmpfs") or ()), "/proc", "/sys", "/dev"):
-        if f"{path.rstrip('/')}/".startswith(f"{place.rstrip('/')}/"):
-            raise UsageError(
-                f"{path} can't be seen from outside of the container: {place} is a mount in its memory",
-                remedy=f'look from inside: container.exec(["stat", "{path}"]), or assert_readable and its like',
-            )
-
-
-def lookup(thing: object, path: str, *, owner: bool = False, follow: bool = True) -> FileStat | None:
-    """What is at an absolute path, symlinks followed; ``None`` for nothing (or a link to nothing).
-
-    Args:
-        owner: uid and gid are wanted, which a running container is slower to tell.
-
-    Raises:
-        UsageError: not an absolute path.
-    """
-    if not path.startswith("/"):
-        raise UsageError(f"not an absolute path: {path!r}", remedy="write it from the root: /…")
-    place = path
-    # As many links as Linux follows (path_resolution(7)).
-    for _ in range(40):
-        found = _stat(thing, place, owner)
-        if found is None or found.kind is not FileKind.SYMLINK or not follow:
-            return found
-        place = _target(found.path or place, found.link)
-    return None
+    hidden = (*mounts, *((inspect.get("HostConfig") or {}).get("Tmpfs") or ()), "/proc", "/sys", "/dev")
+    name = str(inspect.get("Name") or "").lstrip("/") or thing.name
+    return Sight(thing=thing, of=f"container {name}", hidden=hidden)
 
 
 def _target(place: str, link: str) -> str:

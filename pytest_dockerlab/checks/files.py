@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 
 from pytest_dockerlab.checks.words import Expected, clip, matches, tail, wanted
 from pytest_dockerlab.errors import UsageError
 from pytest_dockerlab.findings import Checked, Finding
 from pytest_dockerlab.image.model import FileKind, FileStat
 
-__all__ = ["absent", "contains", "content", "mode", "mode_text", "owner", "present"]
+__all__ = ["absent", "contains", "content", "is_content", "mode", "mode_text", "owner", "present"]
 
 
 def mode_text(mode: int) -> str:
@@ -68,6 +69,12 @@ def absent(path: str, stat: FileStat | None, *, of: str) -> Checked[None]:
         hint="leave it out with .dockerignore, or delete it in the RUN that made it",
     )
     return Checked(evidence=None, findings=(finding,))
+
+
+def is_content(stat: FileStat, expected: str | bytes) -> bool:
+    """Whether the file is known to hold exactly this without being read: an index knows its digest."""
+    data = expected.encode() if isinstance(expected, str) else expected
+    return bool(stat.digest) and stat.digest == f"sha256:{sha256(data).hexdigest()}"
 
 
 def content(path: str, data: bytes, expected: str | bytes | re.Pattern[str], *, of: str) -> Checked[bytes]:

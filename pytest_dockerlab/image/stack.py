@@ -44,14 +44,10 @@ class Stack:
 
     def _is_odd(self, index: int) -> bool:
         layer = self._layers[index]
-        return layer.odd or any(self._is_no_folder(path, index) for path in layer.missing)
-
-    def _is_no_folder(self, path: str, index: int) -> bool:
-        own = self._layers[index].entry(path)
-        below = self._look(path, index - 1)
-        return any(
+        return layer.odd or any(
             entry is not None and entry.kind is not FileKind.DIRECTORY
-            for entry in (own, None if below is None else below.entry)
+            for below in self._layers[: index + 1]
+            for entry in map(below.entry, layer.missing)
         )
 
     def _look(self, path: str, top: int, asked: Collection[str] = ()) -> Placed | None:
