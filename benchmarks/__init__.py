@@ -1,1 +1,1 @@
-"""Timings against the engine's floor and against peers; they print ratios and assert nothing."""
+"""Timings against peers of the same job: ``python -m benchmarks``. They print ratios and assert nothing."""

@@ -67,9 +67,10 @@ def to_seconds(value: str | float | int) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= _MOST:
         return float(value)
     match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) and len(value) <= _LONGEST else None
-    if match is None:
+    seconds = float(Decimal(match["number"]) * _SECOND_UNITS[match["unit"]]) if match else -1.0
+    if not 0 <= seconds <= _MOST:
         raise UsageError(f"not a duration: {shown(value)}", remedy='write seconds as a number, or "500ms", "30s", "2m"')
-    return float(Decimal(match["number"]) * _SECOND_UNITS[match["unit"]])
+    return seconds
 
 
 def human_bytes(count: int) -> str:

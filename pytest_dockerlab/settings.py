@@ -11,10 +11,11 @@ from typing import Literal, get_args
 from pytest_dockerlab.errors import UsageError
 from pytest_dockerlab.quantity import to_seconds
 
-__all__ = ["NAMES", "Bases", "Keep", "Settings", "read_settings"]
+__all__ = ["NAMES", "Bases", "Keep", "Lookahead", "Settings", "read_settings"]
 
 Bases = Literal["auto", "pull", "stand-in"]
 Keep = Literal["never", "failed", "always"]
+Lookahead = Literal["off", "declared", "learned"]
 
 # Setting → its environment variable; option and ini follow from the name.
 NAMES: Mapping[str, str] = {
@@ -24,8 +25,10 @@ NAMES: Mapping[str, str] = {
     "install": "DOCKERLAB_INSTALL",
     "dockerfiles": "DOCKERLAB_DOCKERFILES",
     "strict": "DOCKERLAB_STRICT",
+    "tuned": "DOCKERLAB_TUNED",
     "timeout": "DOCKERLAB_TIMEOUT",
     "keep": "DOCKERLAB_KEEP",
+    "lookahead": "DOCKERLAB_LOOKAHEAD",
 }
 
 
@@ -41,8 +44,11 @@ class Settings:
         install: packages that are missing may be installed.
         dockerfiles: folder whose sub-folders ``lab.build("name")`` finds.
         strict: a missing capability fails instead of skipping; on where ``CI`` is set.
+        tuned: a private engine is made faster than an ordinary one.
         keep: whose containers stay on the engine: a failed test's, every test's, nobody's.
         timeout: seconds of silence after which the engine is taken to hang.
+        lookahead: what is made while an earlier test runs: ``declared`` containers; ``learned`` ones, too; nothing
+            (``off``), and then nothing is removed in the background, either.
         sources: setting → what set it, for messages.
     """
 
@@ -52,8 +58,10 @@ class Settings:
     install: bool = False
     dockerfiles: Path = Path("dockerfiles")
     strict: bool = False
+    tuned: bool = True
     timeout: float = 60.0
     keep: Keep = "never"
+    lookahead: Lookahead = "learned"
     sources: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -115,7 +123,7 @@ def read_settings(
 
 
 def _checked(name: str, value: object, source: str) -> object:
-    if name in ("install", "strict"):
+    if name in ("install", "strict", "tuned"):
         return value if isinstance(value, bool) else _flag(str(value), source)
     text = str(value).strip()
     if name == "timeout":
@@ -123,6 +131,8 @@ def _checked(name: str, value: object, source: str) -> object:
     if name == "bases" and text not in get_args(Bases):
         ways = ", ".join(get_args(Bases))
         raise UsageError(f"{source}: not a way to get base images: {text!r}", remedy=f"one of {ways}")
+    if name == "lookahead" and text not in get_args(Lookahead):
+        raise UsageError(f"{source}: not a way to look ahead: {text!r}", remedy="one of off, declared, learned")
     if name == "keep" and text not in get_args(Keep):
         raise UsageError(
             f"{source}: not a choice of what to keep: {text!r}", remedy=f"one of {', '.join(get_args(Keep))}"

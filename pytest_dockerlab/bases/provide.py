@@ -87,6 +87,19 @@ class Bases:
                 self._provided[key] = self._ensure(name, platform)
             return self._provided[key]
 
+    def at_hand(self, ref: str) -> Provided | None:
+        """What ``ensure`` would give without bringing anything; ``None`` where it would have to, or can't.
+
+        Raises:
+            UsageError: ``ref`` is no image name.
+        """
+        name = Reference.parse(ref)
+        with self._lock:
+            if (known := self._provided.get((str(name), None))) is not None:
+                return known
+            recipe = find_recipe(name, self._host) if name.host == DOCKER_HUB else None
+            return self._present(name, None, recipe)
+
     def report(self) -> tuple[Provided, ...]:
         """What was provided so far, in order."""
         with self._lock:

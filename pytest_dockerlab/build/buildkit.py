@@ -25,7 +25,7 @@ _CANCELED = re.compile(r"context canceled|operation was canceled|\bCANCELED\b", 
 _METADATA = re.compile(r"\[internal\] load metadata for (?P<name>\S+)|resolve image config for (?P<frontend>\S+)")
 
 _Key = tuple[str, int]
-_MANY = 1000
+_MANY = 256
 _MOST_OF_ONE = 64
 
 
@@ -76,7 +76,8 @@ class BuildkitReader:
     def update(self, status: SolveStatus) -> tuple[str, ...]:
         """Take one status; returns progress lines."""
         for vertex in status.vertexes:
-            if vertex.digest not in self._vertexes:
+            before = self._vertexes.get(vertex.digest)
+            if before is None or before.name != vertex.name:
                 self._new += 1
             self._vertexes[vertex.digest] = vertex
             if vertex.error and not _CANCELED.search(vertex.error):

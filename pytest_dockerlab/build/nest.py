@@ -96,7 +96,9 @@ def _with_mounts(text: str, mounts: Iterable[str]) -> str:
     parts: list[str] = []
     at = 0
     for mount in mounts:
-        found = text.index(f"--mount={mount}", at)  # in order: each is behind the one before
+        found = text.find(f"--mount={mount}", at)  # in order: each is behind the one before
+        if found < 0:
+            continue  # a --mount without a value, which no builder takes
         parts += [text[at:found], f"--mount={_with_source(mount)}"]
         at = found + len(f"--mount={mount}")
     return "".join([*parts, text[at:]])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_dockerlab.engine.engine import Engine
 
-__all__ = ["Outcome", "Reader", "send_build"]
+__all__ = ["Outcome", "Reader", "read_messages", "send_build"]
 
 _MARGIN_SECONDS = 20.0
 
@@ -140,7 +140,7 @@ def send_build(
         try:
             if response.status_code >= 400:
                 raise _refused(response)
-            _read(response, reader, on_progress)
+            read_messages(response, reader, on_progress)
         except TRANSPORT_ERRORS as error:
             outcome.lost = str(error)
         finally:
@@ -153,7 +153,8 @@ def send_build(
     return outcome
 
 
-def _read(response: Response, reader: Reader, on_progress: Callable[[str], None] | None) -> None:
+def read_messages(response: Response, reader: Reader, on_progress: Callable[[str], None] | None) -> None:
+    """Give a reader each of the messages, one a line, of an answer that comes in pieces."""
     rest: list[bytes] = []
     for chunk in response.iter_content(CHUNK):
         first, *lines = chunk.split(b"\n")

@@ -92,8 +92,11 @@ class Containers(Inside):
         """
         self._post(container, "rename", name=name)
 
-    def wait(self, container: str, timeout: float = 60.0) -> int:
+    def wait(self, container: str, timeout: float = 60.0, *, started: bool = False) -> int:
         """Wait for its main process to end, and return the exit code; one that has ended already gives it at once.
+
+        Args:
+            started: it is known that it was, which saves a question.
 
         Raises:
             WaitTimedOut: it still runs after ``timeout`` seconds, or has not even been started.
@@ -104,7 +107,8 @@ class Containers(Inside):
             # Piece by piece: between two of them it is seen whether the engine still answers.
             piece = min(BEAT_SECONDS, max(0.001, deadline - time.monotonic()))
             # "not-running" is true of a container that was never started.
-            condition = "next-exit" if self.state(container).status == "created" else "not-running"
+            fresh = not started and self.state(container).status == "created"
+            condition = "next-exit" if fresh else "not-running"
             try:
                 answer = self._api.json(
                     "POST",

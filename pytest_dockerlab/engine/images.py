@@ -65,6 +65,14 @@ class Images:
         made = EngineFiles(self._engine, self._containers, image, layers=layers, size=size, keep=self._shelf)
         return self._files.setdefault(image, made)
 
+    def id(self, ref: str) -> str:
+        """Which image a name means now.
+
+        Raises:
+            NotFound: the engine has no such image.
+        """
+        return str(self._inspect(ref)["Id"])
+
     def _inspect(self, ref: str) -> Mapping[str, Any]:
         answer: Mapping[str, Any] = self._api.json("GET", f"/images/{ref}/json", about=f"image {ref!r}")
         return answer

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pytest_dockerlab.foreign import mapping, rows, said, text, texts, whole
 from pytest_dockerlab.platforms import Platform
 
 __all__ = ["EngineInfo", "Product", "read_info"]
@@ -70,55 +71,64 @@ class EngineInfo:
 
 
 def read_info(version: Mapping[str, Any], info: Mapping[str, Any], api_version: str) -> EngineInfo:
-    """Make one description of the two answers; what an engine leaves out gets its default."""
-    security = tuple(_option(text) for text in info.get("SecurityOptions") or ())
-    system = str(info.get("OSType") or version.get("Os") or "linux")
-    architecture = str(info.get("Architecture") or version.get("Arch") or "amd64")
+    """Make one description of the two answers; what an engine leaves out gets its default.
+
+    Raises:
+        FormatError: a field has another type than it should.
+    """
+
+    def word(name: str) -> str:
+        return text(info.get(name), name)
+
+    security = tuple(_option(each) for each in texts(info.get("SecurityOptions"), "SecurityOptions"))
+    system = word("OSType") or text(version.get("Os"), "Os") or "linux"
+    architecture = word("Architecture") or text(version.get("Arch"), "Arch") or "amd64"
     return EngineInfo(
         product=_product(version),
-        version=str(version.get("Version") or info.get("ServerVersion") or ""),
+        version=text(version.get("Version"), "Version") or word("ServerVersion"),
         api_version=api_version,
         store=_store(info),
         # "2" on Docker; Podman has written "v2".
-        cgroup_version=2 if str(info.get("CgroupVersion") or "1").lstrip("v") == "2" else 1,
-        cgroup_driver=str(info.get("CgroupDriver") or ""),
+        cgroup_version=2 if said(info.get("CgroupVersion")).lstrip("v") == "2" else 1,
+        cgroup_driver=word("CgroupDriver"),
         os=system,
-        distribution=str(info.get("OperatingSystem") or ""),
-        kernel=str(info.get("KernelVersion") or ""),
-        hostname=str(info.get("Name") or ""),
+        distribution=word("OperatingSystem"),
+        kernel=word("KernelVersion"),
+        hostname=word("Name"),
         platform=Platform.parse(f"{system}/{architecture}"),
-        cpus=int(info.get("NCPU") or 0),
-        memory=int(info.get("MemTotal") or 0),
+        cpus=whole(info.get("NCPU"), "NCPU"),
+        memory=whole(info.get("MemTotal"), "MemTotal"),
         rootless="rootless" in security,
         security=security,
-        root_dir=str(info.get("DockerRootDir") or ""),
+        root_dir=word("DockerRootDir"),
         memory_limit=bool(info.get("MemoryLimit")),
         swap_limit=bool(info.get("SwapLimit")),
         cpu_limit=bool(info.get("CpuCfsQuota", info.get("CPUCfsQuota"))),
         pids_limit=bool(info.get("PidsLimit")),
-        warnings=tuple(str(text) for text in info.get("Warnings") or ()),
+        warnings=texts(info.get("Warnings"), "Warnings"),
     )
 
 
 def _product(version: Mapping[str, Any]) -> Product:
-    platform = str((version.get("Platform") or {}).get("Name") or "")
-    names = [platform, *(str(part.get("Name") or "") for part in version.get("Components") or ())]
+    parts = (version.get("Platform"), *rows(version.get("Components"), "Components"))
+    names = (text(mapping(part, "a component").get("Name"), "a component's Name") for part in parts)
     return "Podman" if any("podman" in name.lower() for name in names) else "Docker Engine"
 
 
 def _store(info: Mapping[str, Any]) -> str:
-    driver = str(info.get("Driver") or "")
+    driver = text(info.get("Driver"), "Driver")
     # `docker info` shows this row as "driver-type"; it is how a client tells the containerd store
     # from a graph driver of the same name.
-    for row in info.get("DriverStatus") or ():
-        if len(row) == 2 and row[0] == "driver-type" and str(row[1]).startswith("io.containerd.snapshotter"):
+    for row in rows(info.get("DriverStatus"), "DriverStatus"):
+        pair = rows(row, "a row of DriverStatus")
+        if len(pair) == 2 and pair[0] == "driver-type" and said(pair[1]).startswith("io.containerd.snapshotter"):
             return f"containerd ({driver})"
     return driver
 
 
-def _option(text: str) -> str:
+def _option(option: str) -> str:
     """``name=seccomp,profile=default`` → ``seccomp``."""
-    for part in text.split(","):
+    for part in option.split(","):
         if part.startswith("name="):
             return part.removeprefix("name=")
-    return text
+    return option

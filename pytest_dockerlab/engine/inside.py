@@ -43,6 +43,8 @@ class Inside:
         until: float | None = None,
         tail: int | None = None,
         ends: bool = False,
+        *,
+        tty: bool | None = None,
     ) -> Output:
         """What its main process has printed so far.
 
@@ -50,11 +52,12 @@ class Inside:
             since, until: seconds since the epoch.
             tail: that many last lines.
             ends: of a large one only the first and the last megabyte of each stream.
+            tty: whether it has one, for who knows; ``None`` asks.
 
         Raises:
             ContainerFailed: it is larger than ``bounded.MOST``, and neither ``tail`` nor ``ends`` was asked for.
         """
-        tty = self._tty(container)
+        tty = self._tty(container) if tty is None else tty
         return _logs.logs(self._api, container, tty=tty, since=since, until=until, tail=tail, ends=ends)
 
     def follow(self, container: str, since: float | None = None, tail: int | None = None) -> _logs.LogStream:

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pytest_dockerlab.engine.bounded import collect, collect_ends
+from pytest_dockerlab.engine.bounded import MOST, collect, collect_ends
 from pytest_dockerlab.engine.hijack import STDOUT, Duplex, Frames
 from pytest_dockerlab.engine.pulse import Heartbeat
 from pytest_dockerlab.engine.results import Output
@@ -39,7 +39,7 @@ def logs(
     about = f"log of container {container[:12]}"
     response = _ask(api, container, stream=False, since=since, until=until, tail=tail)
     with contextlib.closing(_frames(api.chunks(response, about), tty=tty)) as frames:
-        return collect_ends(frames) if ends else collect(frames, about)
+        return collect_ends(frames) if ends else collect(frames, about, MOST)
 
 
 def _frames(chunks: Iterator[bytes], *, tty: bool) -> Generator[tuple[int, bytes], None, None]:

@@ -98,6 +98,7 @@ class Terminal:
             pattern = pattern.encode()
         compiled = re.compile(re.escape(pattern)) if isinstance(pattern, bytes) else pattern
         deadline = time.monotonic() + timeout
+        received = False
         while True:
             if match := compiled.search(self.transcript, self._read):
                 return self._take(match.end())
@@ -107,7 +108,9 @@ class Terminal:
                     remedy="look at the container's state and log",
                 )
             try:
-                self._receive(deadline - time.monotonic())
+                # Where something always comes the time runs out, too.
+                self._receive(deadline - time.monotonic(), more=received)
+                received = True
             except TimeoutError as error:
                 raise self._late(f"no {compiled.pattern!r}", timeout) from error
 
@@ -118,9 +121,11 @@ class Terminal:
             WaitTimedOut: the stream did not end in ``timeout`` seconds.
         """
         deadline = time.monotonic() + timeout
+        received = False
         while not self._ended:
             try:
-                self._receive(deadline - time.monotonic())
+                self._receive(deadline - time.monotonic(), more=received)
+                received = True
             except TimeoutError as error:
                 raise self._late("the stream did not end", timeout) from error
         return self._take(len(self.transcript))
@@ -149,7 +154,9 @@ class Terminal:
         """Hang up. The process stays, but loses its input if that was opened once only."""
         self._pipe.close()
 
-    def _receive(self, left: float) -> None:
+    def _receive(self, left: float, *, more: bool) -> None:
+        if more and left <= 0:
+            raise TimeoutError(f"{self}: something came, and not the end of it")
         if len(self.transcript) > MOST:
             raise too_much(str(self))
         data = self._pipe.receive(max(0.0, left))

@@ -32,6 +32,12 @@ _DISK_REMEDY = (
     "free some space where the engine keeps its data: `docker system df` shows what takes it, "
     "`docker builder prune` removes what builds left there"
 )
+# A tuned private engine has its containers' state and logs in memory, in a folder of this name.
+_STATE = "/data/containers/"
+_MEMORY_REMEDY = (
+    "remove containers, above all those that wrote much to their logs (a private engine keeps 128 MB of each in "
+    "memory), or set DOCKERLAB_TUNED=0, which puts them on the disk"
+)
 # As requests, urllib3 and the kernel put it when the other side goes away in the middle of an answer.
 _HUNG_UP = (
     "RemoteDisconnected",
@@ -55,7 +61,7 @@ def error_of(status: int, message: str, about: str = "") -> LabError:
     """
     what = f"{about}: {message}" if about else message
     if _NO_SPACE in message.lower():
-        return DiskFull(what, remedy=_DISK_REMEDY)
+        return DiskFull(what, remedy=_MEMORY_REMEDY if _STATE in message else _DISK_REMEDY)
     if match := _MOUNT.search(message):
         return UsageError(
             f"{about}: bind mount of a folder that is not there: {match['path']}",
@@ -109,6 +115,11 @@ def start_error(message: str, about: str) -> LabError:
             f"{about}: {name} is a program for another architecture: {message}",
             remedy="take the image for this platform, or have the engine's host emulate it (qemu, binfmt_misc)",
             exit_code=1,
+        )
+    if "all ports are allocated" in lowered:
+        return EngineError(
+            f"{about}: no port of this machine is free for it: {message}",
+            remedy="end what uses them (`docker ps` shows published ports), or widen net.ipv4.ip_local_port_range",
         )
     if "port is already allocated" in lowered or "address already in use" in lowered:
         return StartFailed(

@@ -37,11 +37,14 @@ class Container(Handle):
         timeout: float,
         on_remove: Callable[[], None] = lambda: None,
         own_image: Callable[[str, str], Image] | None = None,
+        started: bool = False,
     ) -> None:
         super().__init__(testcontainer, image)
         self.timeout = timeout
         self._on_remove = on_remove
         self._own_image = own_image
+        # By us; by others is found out where it matters.
+        self._started = started
 
     # Its main process
 
@@ -53,7 +56,7 @@ class Container(Handle):
         """
         limit = self.timeout if timeout is None else timeout
         try:
-            return self._engine.containers.wait(self.id, limit)
+            return self._engine.containers.wait(self.id, limit, started=self._started)
         except WaitTimedOut as error:
             raise WaitTimedOut(
                 f"container {self.spec.image} has not ended after {limit:g} s\n{log_tail(self.testcontainer)}",
@@ -115,7 +118,7 @@ class Container(Handle):
             since, until: seconds since the epoch.
             tail: only so many lines from the end.
         """
-        return Logs(self._engine.containers.logs(self.id, since=since, until=until, tail=tail))
+        return Logs(self._engine.containers.logs(self.id, since=since, until=until, tail=tail, tty=self.spec.tty))
 
     def follow(self) -> Iterator[str]:
         """The lines of its log, as they come, until it ends."""
@@ -146,6 +149,7 @@ class Container(Handle):
             WaitTimedOut: it is not ready in time.
         """
         self._engine.containers.start(self.id)
+        self._started = True
         return self._ready(wait, timeout)
 
     def stop(self, timeout: float = 10) -> Container:

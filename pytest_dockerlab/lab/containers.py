@@ -13,11 +13,13 @@ from pytest_dockerlab.lab import tc
 from pytest_dockerlab.lab.container import Container
 from pytest_dockerlab.lab.events import ContainerEvent, Recorder
 from pytest_dockerlab.lab.folders import Folders
-from pytest_dockerlab.lab.images import ImageLike, OwnedImages
+from pytest_dockerlab.lab.images import OWN_PREFIX, ImageLike, OwnedImages
 from pytest_dockerlab.lab.ownership import ClosingStack, Ownership
+from pytest_dockerlab.lab.stock import Asked, Order, Stock
 from pytest_dockerlab.lab.waiting import Wait, as_strategy, wait_until_ready
 from pytest_dockerlab.platforms import Platform
 from pytest_dockerlab.quantity import to_seconds
+from pytest_dockerlab.run.ahead import may_go_later
 from pytest_dockerlab.run.parse import Command, RunSettings, parse_run
 from pytest_dockerlab.run.spec import RunSpec
 
@@ -38,6 +40,7 @@ class ContainerMaker:
         stack: ClosingStack,
         recorder: Recorder,
         ownership: Ownership,
+        stock: Stock | None = None,
     ) -> None:
         self._engine = engine
         self._images = images
@@ -45,6 +48,7 @@ class ContainerMaker:
         self._stack = stack
         self._recorder = recorder
         self._ownership = ownership
+        self._stock = stock
         self.client = tc.EngineClient(engine, ownership.labels)
         # id → name of the image, oldest first: what a failure's evidence tells about.
         self.made: dict[str, str] = {}
@@ -68,16 +72,31 @@ class ContainerMaker:
             UsageError: a setting that can't be meant.
             Conflict: the name is taken.
         """
+        spec, found = self._read(image, command, settings, labels)
+        return self._own(self._made(spec), found, _said(image), to_seconds(timeout))
+
+    def _read(
+        self,
+        image: ImageLike,
+        command: Command | None,
+        settings: RunSettings,
+        labels: Mapping[str, str] | None,
+    ) -> tuple[RunSpec, Image]:
+        """What is asked for, complete; its image is brought."""
         platform = settings.get("platform")
         wanted = Platform.parse(platform) if isinstance(platform, str) else platform
         # Read before anything is brought: a slip in a setting should cost nothing.
         address = "127.0.0.1" if self.client.loopback else "0.0.0.0"
         spec = parse_run("", command, address=address, **settings)
-        limit = to_seconds(timeout)
         reference, found = self._images.bring(image, wanted)
         spec = replace(spec, image=reference, labels={**spec.labels, **(labels or {}), **self._ownership.labels})
         self._watch_folders(spec)
-        return self._created(tc.LabContainer(self._engine, self.client, spec), found, _said(image), limit)
+        return spec, found
+
+    def _made(self, spec: RunSpec) -> tc.LabContainer:
+        made = tc.LabContainer(self._engine, self.client, spec)
+        made.create()
+        return made
 
     def run(
         self,
@@ -89,8 +108,13 @@ class ContainerMaker:
         check: bool,
         timeout: float,
         labels: Mapping[str, str] | None = None,
+        ahead: bool = True,
     ) -> Container:
-        """Create, start and wait; ``labels`` as in ``create``.
+        """Create, start and wait; or wait for one that was started ahead.
+
+        Args:
+            labels: as in ``create``.
+            ahead: it may have been.
 
         Raises:
             StartFailed: its process could not be started.
@@ -100,10 +124,16 @@ class ContainerMaker:
         if wait is not None:
             as_strategy(wait)
         started = time.monotonic()
-        container = self.create(image, command, settings, timeout, labels=labels)
+        limit = to_seconds(timeout)
+        spec, found = self._read(image, command, settings, labels)
+        ready = self._taken(spec, found, patient=wait is not None) if ahead else None
+        made = ready or self._made(spec)
+        later = may_go_later(spec)
+        container = self._own(made, found, _said(image), limit, later=later, started=ready is not None)
         ok = False
         try:
-            container.start()
+            if ready is None:
+                container.start()
             if wait is not None:
                 wait_until_ready(container.testcontainer, wait, container.timeout)
             ok = True
@@ -111,21 +141,54 @@ class ContainerMaker:
             seconds = round(time.monotonic() - started, 3)
             scope = self._ownership.scope
             self._recorder.add(
-                ContainerEvent(name=container.id[:12], image=_said(image), seconds=seconds, ok=ok, scope=scope)
+                ContainerEvent(
+                    name=container.id[:12],
+                    image=_said(image),
+                    seconds=seconds,
+                    ok=ok,
+                    scope=scope,
+                    ahead=ready is not None,
+                )
             )
         return container.check() if check else container
 
-    def _created(self, made: tc.LabContainer, image: Image, said: str, timeout: float) -> Container:
-        identity = made.create()
+    def _taken(self, spec: RunSpec, image: Image, *, patient: bool) -> tc.LabContainer | None:
+        if self._stock is None:
+            return None
+        asked = Asked(
+            order=Order(spec=spec, patient=patient),
+            image=image.id,
+            # What a test builds or names goes with the test.
+            lasting=self._ownership.scope != "test" or spec.image not in self._images.names,
+            passing=spec.image.startswith(OWN_PREFIX),
+        )
+        found = self._stock.take(asked)
+        if found is None:
+            return None
+        made = tc.LabContainer.over(self._engine, self.client, spec, found.id)
+        made.warnings = found.warnings
+        return made
+
+    def _own(
+        self,
+        made: tc.LabContainer,
+        image: Image,
+        said: str,
+        timeout: float,
+        *,
+        later: bool = False,
+        started: bool = False,
+    ) -> Container:
+        identity = made.get_container_id()
         what = f"container {identity[:12]} of {said}"
-        ticket = self._stack.push(what, lambda: self._remove(identity), labelled=True, thing=identity)
+        ticket = self._stack.push(what, lambda: self._remove(identity), labelled=True, later=later, thing=identity)
         self.made[identity] = said
 
         def forget() -> None:
             self._stack.discard(ticket)
             self.made.pop(identity, None)
 
-        return Container(made, image, timeout=timeout, on_remove=forget, own_image=self._images.commit)
+        return Container(made, image, timeout=timeout, on_remove=forget, own_image=self._images.commit, started=started)
 
     def _remove(self, identity: str) -> None:
         self.made.pop(identity, None)

@@ -31,13 +31,18 @@ class BuildEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerEvent:
-    """One container; ``seconds`` from its creation until it was ready for the test."""
+    """One container; ``seconds`` for which its test waited for it.
+
+    Attributes:
+        ahead: it was started before the test asked for it.
+    """
 
     name: str
     image: str
     seconds: float
     ok: bool = True
     scope: str = ""
+    ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

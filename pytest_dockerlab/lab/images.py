@@ -6,7 +6,7 @@ import itertools
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     from pytest_dockerlab.engine.content import Turn
     from pytest_dockerlab.engine.engine import Engine
 
-__all__ = ["ImageLike", "OwnedImages"]
+__all__ = ["OWN_PREFIX", "ImageLike", "OwnedImages"]
 
 ImageLike = str | Build | Image
-_PREFIX = "dockerlab/"
+#: Of the names that labs make up for what they build.
+OWN_PREFIX = "dockerlab/"
 _CHUNK = 1024 * 1024
 _ID = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}", re.ASCII)
 _NOTHING_MOVED = Transfer(image="", status="Status: a stand-in, not from a registry")
@@ -71,7 +72,7 @@ class OwnedImages:
             engine=engine, ensure=self.ensure, recorder=recorder, scope=scope, on_progress=on_progress, turn=turn
         )
         self._on_progress = on_progress
-        self._repository = f"{_PREFIX}{re.sub('[^a-z0-9]+', '', run.lower()) or 'run'}-{secrets.token_hex(3)}"
+        self._repository = f"{OWN_PREFIX}{re.sub('[^a-z0-9]+', '', run.lower()) or 'run'}-{secrets.token_hex(3)}"
         self._numbers = itertools.count(1)
         self._own: set[str] = set()
         self.registries: set[str] = set()
@@ -92,7 +93,7 @@ class OwnedImages:
     def own(self, name: str) -> None:
         """Take a name (or the id of an image without one) off at the end; who had the name before gets it back."""
         previous = ""
-        if not name.startswith((_PREFIX, "sha256:")):
+        if not name.startswith((OWN_PREFIX, "sha256:")):
             try:
                 previous = self._engine.images.get(name).id
             except NotFound:
@@ -100,7 +101,7 @@ class OwnedImages:
         self._own.add(name)
         # The user's names can't be found by a label, an image can.
         self._stack.push(
-            f"image {name}", lambda: self._disown(name, previous), labelled=name.startswith(_PREFIX), thing=name
+            f"image {name}", lambda: self._disown(name, previous), labelled=name.startswith(OWN_PREFIX), thing=name
         )
 
     def _disown(self, name: str, previous: str) -> None:
@@ -109,7 +110,7 @@ class OwnedImages:
             self._engine.images.remove(name)
         except Conflict:
             # In use by what is not this lab's, whose owner will remove it; an own name of the user's is told.
-            if not name.startswith((_PREFIX, "sha256:")):
+            if not name.startswith((OWN_PREFIX, "sha256:")):
                 raise
         except NotFound:
             pass  # The name is off already; the earlier image still wants it back.
@@ -136,7 +137,7 @@ class OwnedImages:
 
         What was built or named here is never a base: it is not brought, and may be another image each time.
         """
-        if ref in self._own or ref.startswith(_PREFIX) or (_ID.fullmatch(ref) and self._has(ref)):
+        if ref in self._own or ref.startswith(OWN_PREFIX) or (_ID.fullmatch(ref) and self._has(ref)):
             return _Present(reference=ref, image=self._engine.images.get(ref))
         started = time.monotonic()
         provided = self._bases.ensure(ref, platform)
@@ -145,6 +146,11 @@ class OwnedImages:
         if kind != "present" and all(event.name != ref for event in self._recorder.pulls):
             self._recorder.add(PullEvent(name=ref, seconds=round(time.monotonic() - started, 3), kind=kind))
         return provided
+
+    @property
+    def names(self) -> Collection[str]:
+        """The names that go with this lab."""
+        return self._own
 
     def _has(self, ref: str) -> bool:
         try:

@@ -21,7 +21,9 @@ from pytest_dockerlab.lab.folders import Folders
 from pytest_dockerlab.lab.fresh import FreshCache
 from pytest_dockerlab.lab.images import ImageLike, OwnedImages
 from pytest_dockerlab.lab.ownership import ClosingStack, Owner, Ownership
+from pytest_dockerlab.lab.removal import Remover
 from pytest_dockerlab.lab.sources import find_source
+from pytest_dockerlab.lab.stock import Stock
 from pytest_dockerlab.lab.supplies import Supplies
 from pytest_dockerlab.lab.waiting import Wait
 from pytest_dockerlab.platforms import Platform
@@ -65,6 +67,7 @@ class Lab(Supplies):
         owner: Owner | None = None,
         on_progress: Callable[[str], None] | None = None,
         turn: Turn | None = None,
+        stock: Stock | None = None,
     ) -> None:
         """Args:
         bases: brings base images.
@@ -72,6 +75,7 @@ class Lab(Supplies):
         owner: the process whose end is the end of what is made; this one by default.
         on_progress: gets a line for people when a build moves on.
         turn: held while a content is built: others that build the same wait, and find it in the cache.
+        stock: has containers that were made ahead.
         """
         self.scope = scope
         self.bases = bases
@@ -83,7 +87,8 @@ class Lab(Supplies):
             engine, bases, stack, self.recorder, run=run, scope=scope, on_progress=on_progress, turn=turn
         )
         folders = Folders(engine, lambda ref: self._images.bring(ref)[0], ownership.labels)
-        self._containers = ContainerMaker(engine, self._images, folders, stack, self.recorder, ownership)
+        self._containers = ContainerMaker(engine, self._images, folders, stack, self.recorder, ownership, stock)
+        self._stock = stock
         super().__init__(engine, ownership, stack, folders, self._images, self._containers)
         self._fresh: list[str] = []
         self._failed_build: BuildFailed | None = None
@@ -208,6 +213,7 @@ class Lab(Supplies):
         wait: Wait | None = None,
         check: bool = False,
         timeout: float | str = 60,
+        ahead: bool = True,
         **settings: Unpack[RunSettings],
     ) -> Container:
         """Start a container, and return as soon as ``wait`` is satisfied (at once without it).
@@ -220,6 +226,8 @@ class Lab(Supplies):
             wait: a strategy of testcontainers, ``jupyter_ready()``, or a regular expression that its log must show.
             check: wait for its end, and raise unless it ends with 0.
             timeout: seconds for each wait: until it is ready, until it ends, until a command in it ends.
+            ahead: it may have been started while an earlier test ran; say ``False`` where its age matters, as in a
+                test of what it prints or uses within a time.
             settings: see ``RunSettings``: env, user, volumes, ports, cpus, memory, network, …
 
         Raises:
@@ -228,7 +236,9 @@ class Lab(Supplies):
             WaitTimedOut, ContainerFailed: it did not become ready; shows the end of its log.
         """
         self._check_open()
-        return self._containers.run(image, command, settings, wait=wait, check=check, timeout=to_seconds(timeout))
+        return self._containers.run(
+            image, command, settings, wait=wait, check=check, timeout=to_seconds(timeout), ahead=ahead
+        )
 
     def create(
         self,
@@ -321,8 +331,24 @@ class Lab(Supplies):
         Raises:
             EngineError: some could not be removed; names each with its reason. The others are gone.
         """
-        self._closed = True
+        self._closing()
         self._stack.close()
+
+    def retire(self, remover: Remover) -> None:
+        """As ``close``, but containers that nobody will miss go in the background, several at a time.
+
+        Raises:
+            EngineError: as ``close``; what fails in the background is kept by the remover.
+        """
+        self._closing()
+        if self.scope != "test":
+            remover.wait()  # shorter labs' containers may be of this one's images, or in its networks
+        self._stack.retire(remover.submit)
+
+    def _closing(self) -> None:
+        self._closed = True
+        if self._stock is not None:
+            self._stock.forget(self._images.names)
 
     def __enter__(self) -> Lab:
         return self

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from pytest_dockerlab.errors import EngineError, EngineUnreachable, LabError, NotFound
+from pytest_dockerlab.lab.removal import Job
 from pytest_dockerlab.reaping.owner import LABEL_OWNER, LABEL_RUN, LABEL_SCOPE, Owner, owned_by
 
 __all__ = ["LABEL_OWNER", "LABEL_RUN", "LABEL_SCOPE", "LABEL_SHARED", "ClosingStack", "Owner", "Ownership"]
@@ -34,6 +35,7 @@ class _Entry:
     close: Callable[[], None]
     labelled: bool
     thing: str
+    later: bool
 
 
 class ClosingStack:
@@ -47,16 +49,27 @@ class ClosingStack:
         self._next = 0
         self._lock = threading.Lock()
 
-    def push(self, what: str, close: Callable[[], None], *, labelled: bool = False, thing: str = "") -> int:
+    def push(
+        self,
+        what: str,
+        close: Callable[[], None],
+        *,
+        labelled: bool = False,
+        later: bool = False,
+        thing: str = "",
+    ) -> int:
         """Remember how ``what`` is removed; the result takes it out again (``discard``).
 
         Args:
             labelled: a sweep of the engine would find it, too, by the run's label.
+            later: nobody minds if it is still there for a moment; nothing that is pushed before needs it gone
+                unless it is itself not for later.
             thing: by which ``spare`` finds it: a container's or network's id, a volume's or image's name, a path.
         """
         with self._lock:
             self._next += 1
-            self._entries[self._next] = _Entry(what=what, close=close, labelled=labelled, thing=thing)
+            entry = _Entry(what=what, close=close, labelled=labelled, later=later, thing=thing)
+            self._entries[self._next] = entry
             return self._next
 
     def discard(self, ticket: int) -> None:
@@ -89,6 +102,23 @@ class ClosingStack:
         with self._lock:
             self._entries = {ticket: entry for ticket, entry in self._entries.items() if not entry.labelled}
 
+    def retire(self, submit: Callable[[str, Callable[[], None]], Job]) -> None:
+        """As ``close``, but what is for later is only handed to ``submit``, several at a time.
+
+        Where anything else is left, that waits for what is for later, and is closed before this returns.
+
+        Raises:
+            EngineError: as ``close``, of what was not for later.
+        """
+        with self._lock:
+            later = [ticket for ticket in sorted(self._entries, reverse=True) if self._entries[ticket].later]
+            entries = [self._entries.pop(ticket) for ticket in later]
+        jobs = [submit(entry.what, entry.close) for entry in entries]
+        if self._entries:
+            for job in jobs:
+                job.done.wait()
+            self.close()
+
     def close(self) -> None:
         """Call every closer, last pushed first. A thing that is gone already is fine.
 
@@ -98,7 +128,7 @@ class ClosingStack:
             EngineError: some could not be removed; it names each with its reason. ``EngineUnreachable`` if that is why.
             BaseException: an interrupt, after everything else was closed.
         """
-        failures: list[tuple[str, Exception]] = []
+        failures: list[tuple[str, Exception | None]] = []
         lost: EngineUnreachable | None = None
         interrupt: BaseException | None = None
         total = 0
@@ -109,7 +139,7 @@ class ClosingStack:
                 entry = self._entries.pop(max(self._entries))
             total += 1
             if lost is not None and entry.labelled:
-                failures.append((entry.what, lost))
+                failures.append((entry.what, None))
                 continue
             try:
                 entry.close()
@@ -125,7 +155,7 @@ class ClosingStack:
         if interrupt is not None:
             raise interrupt
         if failures:
-            rows = "\n".join(f"  {what}: {_first_line(error)}" for what, error in failures)
+            rows = "\n".join(f"  {what}: {_first_line(why)}" if why else f"  {what}" for what, why in failures)
             what = f"{len(failures)} of {total} things of this lab could not be removed:\n{rows}"
             if lost is not None:
                 raise EngineUnreachable(what, remedy=f"{lost.remedy}; they go when it answers again") from lost

@@ -37,6 +37,7 @@ __all__ = [
     "constructing",
     "end",
     "is_local",
+    "publishing_address",
     "start",
 ]
 
@@ -116,6 +117,11 @@ class EngineClient(DockerClient):
         if self.local and not testcontainers_config.tc_host_override:
             return _LOOPBACK
         return super().host()
+
+
+def publishing_address(engine: Engine) -> str:
+    """The host address at which ports are published unless the user names one: loopback where that is reachable."""
+    return _LOOPBACK if EngineClient(engine, {}).loopback else "0.0.0.0"
 
 
 def _on_loopback(host: Any) -> Any:

@@ -25,7 +25,7 @@ def run_of(config: pytest.Config) -> Run:
         pytest.UsageError: a setting that can't be meant.
     """
     if (run := config.stash.get(_RUN, None)) is None:
-        from pytest_dockerlab.plugin.session import new_run
+        from pytest_dockerlab.plugin.beginning import new_run
 
         run = config.stash[_RUN] = new_run(config)
     return run

@@ -54,12 +54,20 @@ def attach(
     report.sections.extend((f"dockerlab: {title}", text) for title, text in sections if text.strip() not in said)
 
 
-def hide_our_frames(error: BaseException) -> None:
-    """End the traceback of an error with a remedy where the user's own code ends; ``--full-trace`` shows all.
+def hide_our_frames(error: BaseException, *, full: bool) -> None:
+    """End the traceback of an error with a remedy where the user's own code ends.
+
+    Args:
+        full: ``--full-trace`` shows all.
 
     pytest looks for ``__tracebackhide__`` among a frame's variables and its module's.
     """
-    trace = error.__traceback__ if isinstance(error, (LabError, CheckFailed)) else None
+    if not isinstance(error, (LabError, CheckFailed)):
+        return
+    if not full and error.__cause__ is not None:
+        # It says itself what its cause said; three libraries' frames of a broken connection say no more.
+        error.__cause__ = None
+    trace = error.__traceback__
     while trace is not None:
         frame, trace = trace.tb_frame, trace.tb_next
         if _PACKAGE in Path(frame.f_code.co_filename).parents:

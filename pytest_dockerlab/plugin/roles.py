@@ -46,13 +46,14 @@ def begin(session: pytest.Session) -> LabError | None:
     if not marked and not wanted:
         return None
     from pytest_dockerlab.errors import LabError
-    from pytest_dockerlab.plugin import marks
+    from pytest_dockerlab.plugin import lookahead, marks
 
     try:
         marks.record_rows(marked)
         marks.check_marks(marked)
         if wanted:
             run_of(session.config).find_engine()
+            lookahead.begin(session, run_of(session.config))
     except LabError as error:
         return error
     return None
@@ -86,7 +87,7 @@ class Tests:
             return (yield)
         from pytest_dockerlab.plugin import evidence
 
-        evidence.hide_our_frames(call.excinfo.value)
+        evidence.hide_our_frames(call.excinfo.value, full=item.config.option.fulltrace)
         report = yield
         if report.failed and (run := known_run(item.config)) is not None:
             if run.settings.keep == "failed" and call.when != "teardown":
@@ -96,7 +97,8 @@ class Tests:
             evidence.attach(report, call.excinfo.value, fault, run.evidence(names))
             if fault is not None:
                 evidence.mark(item, report)
-                run.tally.unjudged.append(item.nodeid)
+                if item.nodeid not in run.tally.unjudged:
+                    run.tally.unjudged.append(item.nodeid)
                 if (lost := run.lost()) is not None:
                     # Every other test would only say the same, one after another.
                     item.session.shouldstop = str(lost)
@@ -150,6 +152,8 @@ class Leader:
     def pytest_configure_node(self, node: Any) -> None:
         self._workers.add(node.workerinput["workerid"])
         node.workerinput["dockerlab"] = run_of(self._config).watch_workers()
+        # xdist itself hides it from its workers: whether tests of one file are all one worker's.
+        node.workerinput["dockerlab_dist"] = self._config.getoption("dist", "no")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:
@@ -180,6 +184,10 @@ class Leader:
             # A test that asks for a lab only while it runs has its engine found late.
             self._engines = run.headlines or self._engines
             run.close(crashed=session.exitstatus in _BROKEN or bool(self._workers))
+            if run.tally.learned:
+                from pytest_dockerlab.plugin import learned
+
+                learned.save(self._config, run.tally.learned)
             if run.tally.trouble and session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 

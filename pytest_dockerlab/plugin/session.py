@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from pytest_dockerlab import errors
 from pytest_dockerlab.errors import EngineError, EngineUnreachable, LabError
-from pytest_dockerlab.plugin import engines, keeping
+from pytest_dockerlab.plugin import engines, keeping, watch
 from pytest_dockerlab.plugin.current import LABS
-from pytest_dockerlab.plugin.options import settings_of
-from pytest_dockerlab.plugin.progress import Follower, Progress, Screen, appender
+from pytest_dockerlab.plugin.progress import Follower, Progress
 from pytest_dockerlab.plugin.seat import Folder, Seat
 from pytest_dockerlab.plugin.sharing import Sharing
 from pytest_dockerlab.plugin.tally import Tally
@@ -29,13 +27,15 @@ if TYPE_CHECKING:
     from pytest_dockerlab.engine.engine import Engine
     from pytest_dockerlab.lab import Lab
     from pytest_dockerlab.lab.events import Recorder
+    from pytest_dockerlab.lab.ownership import Owner, Ownership
+    from pytest_dockerlab.lab.removal import Remover
+    from pytest_dockerlab.lab.stock import Stock
     from pytest_dockerlab.plugin.presence import Presence
 
-__all__ = ["Run", "new_run"]
+__all__ = ["PROGRESS", "Run"]
 
 # In the run's folder: what workers tell of, the addresses of its engines (by number), why the run can't go on.
-_PROGRESS, _ENGINE, _FAILURE = "progress", "engine-", "failure.json"
-_WATCHDOG = "watchdog.json"
+PROGRESS, _ENGINE, _FAILURE = "progress", "engine-", "failure.json"
 
 
 class Run:
@@ -57,11 +57,15 @@ class Run:
         self.progress = progress
         self.tally = Tally()
         self.labs: dict[str, Lab] = {}
+        # Where it looks ahead (plugin.lookahead).
+        self.stock: Stock | None = None
+        self.remover: Remover | None = None
         self.folder = Folder(seat.run)
         self.sharing = Sharing(self.folder, self.number, seat.worker)
         self._engine: Engine | None = None
         self._bases: Bases | None = None
         self._recorder: Recorder | None = None
+        self._owner: Owner | None = None
         self._follower: Follower | None = None
         self._presence: Presence | None = None
         self._over = False
@@ -138,27 +142,42 @@ class Run:
             if failure := self.failure:
                 raise failure
             scratch = self._join()
-            if (record := self.folder.read(f"{name}.json")) is not None:
-                return self._owned(self._opened(_endpoint(record)), scratch)
-            from pytest_dockerlab.engine.discovery import obtain
-            from pytest_dockerlab.reaping.sweep import sweep_at_start
+            record = self.folder.read(f"{name}.json")
+            endpoint = _endpoint(record) if record is not None else self._obtain(name)
+        # Not under the lock: loading docker-py takes each process its time, and all may take it at once.
+        if record is not None:
+            return self._owned(self._opened(endpoint), scratch)
+        from pytest_dockerlab.reaping.sweep import sweep_at_start
 
-            try:
-                endpoint = obtain(self.settings, owner_pid=self.seat.owner, on_progress=self.progress.now)
-                # Written before it is tried: what was started must be stopped, whether it answers or not.
-                self.folder.write(f"{name}.json", {"endpoint": asdict(endpoint), "headline": ""})
-                self._watch()
-                engine = self._owned(self._opened(endpoint), scratch)
-                sweep_at_start(engine, self.progress.now)
-                from pytest_dockerlab.plugin.summary import headline
+        with self._told():
+            engine = self._owned(self._opened(endpoint), scratch)
+            sweep_at_start(engine, self.progress.now)
+            from pytest_dockerlab.plugin.summary import headline
 
-                title = engines.title(self.named, self.number)
-                said = f"{title}: {headline(engine)}" if title else headline(engine)
-                self.folder.write(f"{name}.json", {"endpoint": asdict(endpoint), "headline": said})
-            except LabError as error:
-                self.fail(failure := engines.blamed(self.named, self.number, error))
-                raise failure from error.__cause__
-            return engine
+            title = engines.title(self.named, self.number)
+            said = f"{title}: {headline(engine)}" if title else headline(engine)
+            self.folder.write(f"{name}.json", {"endpoint": asdict(endpoint), "headline": said})
+        return engine
+
+    def _obtain(self, name: str) -> Endpoint:
+        """Find the engine, or start it, and write down for the others where it is."""
+        from pytest_dockerlab.engine.discovery import obtain
+
+        with self._told():
+            endpoint = obtain(self.settings, owner_pid=self.seat.owner, on_progress=self.progress.now)
+            # Written before it is tried: what was started must be stopped, whether it answers or not.
+            self.folder.write(f"{name}.json", {"endpoint": asdict(endpoint), "headline": ""})
+            watch.begin(self.folder)
+        return endpoint
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """What fails in here ends the run for all of its processes."""
+        try:
+            yield
+        except LabError as error:
+            self.fail(failure := engines.blamed(self.named, self.number, error))
+            raise failure from error.__cause__
 
     def _join(self) -> Path:
         """Take part in the run: what the others make for it stays until this process leaves. Its scratch folder."""
@@ -178,28 +197,6 @@ class Run:
         engine.scratch = scratch
         return engine
 
-    def _watch(self) -> None:
-        from pytest_dockerlab.reaping import watchdog
-
-        with self.folder.lock("watchdog"):
-            if self.folder.read(_WATCHDOG) is None:
-                pid, started = watchdog.start(self.folder.path)
-                self.folder.write(_WATCHDOG, {"pid": pid, "start": started})
-
-    def _end_watch(self, crashed: bool) -> None:
-        """Remove the run's folder; where an engine may still make what a dead process asked for, the watchdog does."""
-        told = self.folder.read(_WATCHDOG)
-        if told is None:
-            self.folder.remove()
-            return
-        from pytest_dockerlab.reaping import watchdog
-
-        if crashed and watchdog.take_over(self.folder.path, told["pid"], told["start"]):
-            self._over = True
-            return
-        self.folder.remove()
-        watchdog.dismiss(told["pid"], told["start"])
-
     def note_bases(self) -> None:
         """Remember how base images came, and say of stand-ins that they are, once each."""
         for provided in self._bases.report() if self._bases is not None else ():
@@ -211,7 +208,7 @@ class Run:
     def watch_workers(self) -> dict[str, Any]:
         """Show from now on what workers tell of. Returns what a worker has to know."""
         if self._follower is None:
-            self._follower = Follower(self.folder.path / _PROGRESS, self.progress.say)
+            self._follower = Follower(self.folder.path / PROGRESS, self.progress.say)
             self._follower.start()
         return asdict(self.seat)
 
@@ -221,7 +218,6 @@ class Run:
         """A new lab for a fixture; the fixture ends with ``close_lab``."""
         from pytest_dockerlab.lab import Lab
         from pytest_dockerlab.lab.events import Recorder
-        from pytest_dockerlab.lab.ownership import Owner
 
         if self._recorder is None:
             self._recorder = Recorder()
@@ -237,10 +233,11 @@ class Run:
             run=self.seat.run,
             settings=self.settings,
             recorder=self._recorder,
-            owner=Owner.of(self.seat.owner),
+            owner=self.ownership(LABS[fixture]).owner,
             on_progress=self.progress.later,
             # Alone, a process waits for nobody, and need not look at what it sends.
             turn=None if self.seat.leads else self.sharing.turn,
+            stock=self.stock,
         )
         self.presence.opened(fixture)
         return lab
@@ -265,6 +262,14 @@ class Run:
         """After a fault of the engine: why the run can't go on, if it can't."""
         return self.presence.lost() if self._engine is not None else None
 
+    def ownership(self, scope: str) -> Ownership:
+        """What labs of a scope write on all that they make."""
+        from pytest_dockerlab.lab.ownership import Owner, Ownership
+
+        if self._owner is None:
+            self._owner = Owner.of(self.seat.owner)
+        return Ownership(run=self.seat.run, owner=self._owner, scope=scope)
+
     def close_lab(self, fixture: str) -> None:
         """Remove what a fixture's lab made; a worker's ``lab_run`` stays until all workers are done.
 
@@ -274,7 +279,8 @@ class Run:
         if LABS[fixture] != "run" or self.seat.leads:
             if self.settings.keep == "always":
                 self.keep([fixture], keeping.whose(LABS[fixture]))
-            self.labs.pop(fixture).close()
+            lab = self.labs.pop(fixture)
+            lab.close() if self.remover is None else lab.retire(self.remover)
 
     def evidence(self, fixtures: Iterable[str]) -> list[tuple[str, str]]:
         """What the labs among a test's fixtures can say about its failure: (title, text)."""
@@ -301,6 +307,8 @@ class Run:
             crashed: a worker ended without having removed what it made; of a worker, it was interrupted itself.
         """
         self.note_bases()
+        if self.stock is not None:
+            self._guard(self.stock.close)
         if crashed and not self.seat.leads:
             self._part()
         self.sharing.leave()
@@ -309,16 +317,24 @@ class Run:
             self._follower = None
         if self.settings.keep == "always":
             self.keep(tuple(self.labs), keeping.whose("run"))
-        for what in (*self.labs.values(), self._bases, self._engine, self._presence):
+        if self.remover is not None:
+            self.remover.wait()  # a longer lab's images and networks are free then
+        for what in (*self.labs.values(), self.remover, self._bases, self._engine, self._presence):
             if what is not None:
                 self._guard(what.close)
         self.labs.clear()
+        if self.remover is not None:
+            self.tally.trouble.extend(self.remover.trouble)
+        self.stock = self.remover = None
         if self._recorder is not None:
             self.tally.merge({"events": self._recorder.to_json()})
         self._bases = self._engine = self._recorder = self._presence = None
         if self.seat.leads and not self._over:
             self._take_down(crashed)
-            self._end_watch(crashed or self._lost)
+            others = any(not record["endpoint"]["private"] for record in self.folder.records(_ENGINE))
+            self._over = watch.end(self.folder, left=crashed or self._lost)
+            if self._over and self._lost and others:
+                self.tally.trouble.append(watch.WAITS)
 
     def _part(self) -> None:
         """Not to wait for the others: they may wait for this one to say that it has collected the tests."""
@@ -360,22 +376,6 @@ class Run:
         from pytest_dockerlab.engine.engine import Engine
 
         return Engine(endpoint, timeout=self.settings.timeout)
-
-
-def new_run(config: pytest.Config) -> Run:
-    """The run that a process takes part in, from its settings and what its leader told it.
-
-    Raises:
-        pytest.UsageError: a setting that can't be meant.
-    """
-    settings = settings_of(config)
-    workerinput: Mapping[str, Any] | None = getattr(config, "workerinput", None)
-    if workerinput is None:
-        return Run(settings, Seat.new(), Progress(Screen(config)))
-    told = workerinput.get("dockerlab")
-    seat = Seat.of_worker(told, workerinput["workerid"]) if told else Seat.new()
-    folder = Folder(seat.run)
-    return Run(settings, seat, Progress(appender(folder.path / _PROGRESS, folder.make)))
 
 
 def _endpoint(record: Mapping[str, Any]) -> Endpoint:

@@ -56,9 +56,10 @@ class RunLab(Lab):
         wait: Wait | None = None,
         check: bool = False,
         timeout: float | str = 60,
+        ahead: bool = False,
         **settings: Unpack[RunSettings],
     ) -> Container:
-        """As ``Lab.run``; the same asked for again, in any process of the run, is the same container."""
+        """As ``Lab.run``, never ahead; asked for again, in any process of the run, it is the same container."""
         key = _key(image, command, settings)
         return self.shared(key, image, command, wait=wait, check=check, timeout=timeout, **settings)
 

@@ -110,24 +110,22 @@ class Sharing:
 
     @contextlib.contextmanager
     def turn(self, content: str) -> Iterator[None]:
-        """Held while the engine builds a content for the first time: who builds the same waits, others do not.
+        """Held while the engine builds a content: who builds the same waits, others do not.
 
-        After the first attempt nobody waits any more: its steps are in the engine's cache, and if it failed, each
-        shall find out for itself.
+        Even when all is in the cache: of two at the same moment, BuildKit tells one that its steps ran. Only after a
+        failure nobody waits any more: there is no cache to find, and each shall find out for itself without delay.
         """
         slug = f"build-{self._engine}-{content[:20]}"
         with contextlib.ExitStack() as held:
-            first = False
-            if not self._folder.has(f"{slug}.tried"):
+            if not self._folder.has(f"{slug}.failed"):
                 lock = held.enter_context(self._folder.lock(slug))
-                first = not self._folder.has(f"{slug}.tried")
-                if not first:
+                if self._folder.has(f"{slug}.failed"):
                     lock.release()
             try:
                 yield
-            finally:
-                if first:
-                    self._folder.write(f"{slug}.tried", {"worker": self._worker})
+            except BaseException:
+                self._folder.write(f"{slug}.failed", {"worker": self._worker})
+                raise
 
 
 def _free(lock: FileLock) -> bool:

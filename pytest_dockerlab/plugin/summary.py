@@ -52,7 +52,8 @@ def summary(engines: Sequence[str], tally: Tally, *, verbose: bool = False) -> l
     if builds:
         rows.append(("builds", _builds(builds)))
     if containers:
-        rows.append(("containers", f"{len(containers)} started"))
+        ahead = sum(bool(event.get("ahead")) for event in containers)
+        rows.append(("containers", f"{len(containers)} started" + (f", {ahead} of them ahead" if ahead else "")))
     timed = [(f"build {event['name']}", event["seconds"]) for event in builds]
     timed += [(f"container {event['image']}", event["seconds"]) for event in containers]
     timed += [(f"{event['kind']} {event['name']}", event["seconds"]) for event in tally.events.get("pulls", [])]

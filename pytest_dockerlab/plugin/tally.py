@@ -18,6 +18,7 @@ class Tally:
         kept: what stays on request: ``test``, ``containers`` (name → whether it runs), ``docker`` (how to call it),
             ``remove`` (how it goes).
         trouble: what could not be removed, or ended badly, at the end.
+        learned: test → what it asked for (``plugin.learned``).
     """
 
     def __init__(self) -> None:
@@ -26,6 +27,7 @@ class Tally:
         self.unjudged: list[str] = []
         self.kept: list[dict[str, Any]] = []
         self.trouble: list[str] = []
+        self.learned: dict[str, Any] = {}
 
     def to_json(self) -> dict[str, Any]:
         """For a worker to hand over."""
@@ -35,6 +37,7 @@ class Tally:
             "unjudged": self.unjudged,
             "kept": self.kept,
             "trouble": self.trouble,
+            "learned": self.learned,
         }
 
     def merge(self, data: Mapping[str, Any]) -> None:
@@ -48,3 +51,4 @@ class Tally:
         self.unjudged.extend(data.get("unjudged", ()))
         self.kept.extend(data.get("kept", ()))
         self.trouble.extend(data.get("trouble", ()))
+        self.learned.update(data.get("learned", {}))

@@ -18,6 +18,8 @@ __all__ = ["READERS", "RESERVED_LABELS", "argv", "named"]
 T = TypeVar("T")
 
 RESERVED_LABELS = "org.dockerlab."
+# The kernel's limit for one argument (execve(2), MAX_ARG_STRLEN); shlex takes longer and longer for more.
+_LONGEST_COMMAND = 128 * 1024
 _RESTART = ("no", "always", "unless-stopped", "on-failure")
 
 
@@ -28,6 +30,11 @@ def argv(setting: str, value: object) -> tuple[str, ...]:
         UsageError: quotes that don't close, or an item that is neither text, number nor path.
     """
     if isinstance(value, str):
+        if len(value) > _LONGEST_COMMAND:
+            raise UsageError(
+                f"{setting}: a text of {len(value)} characters: {shown(value)}",
+                remedy="give a list of arguments, or put a script into a file",
+            )
         try:
             return tuple(shlex.split(value))
         except ValueError as error:

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_dockerlab.exercises.commands import Command, read_commands
@@ -328,7 +328,7 @@ def test_what_is_refused_is_shown_harmless() -> None:
     assert len(refusal.finding().what) < 300
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=300)
 @given(st.text(alphabet="docker run-vit=\"'\\$()`~#|&;<> \n\t/*{},x\u2013日", max_size=60) | st.text(max_size=60))
 def test_reading_never_fails(text: str) -> None:
     """Whatever is in the file; and every line is either a command or refused."""
@@ -341,7 +341,7 @@ def test_reading_never_fails(text: str) -> None:
 WORDS = st.lists(st.text(alphabet="ab 'c\"$\\*", max_size=6), min_size=1, max_size=5)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=200)
 @given(WORDS)
 def test_what_was_quoted_for_a_shell_comes_back(words: list[str]) -> None:
     """As Python's own quoting writes it."""

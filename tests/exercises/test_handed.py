@@ -42,6 +42,13 @@ def test_a_good_submission_is_ready_to_be_built_and_run(tmp_path: Path) -> None:
     assert asked.spec.mounts[0].source == str(tmp_path / "copy" / "ex1" / "data")
 
 
+def test_the_exercises_own_name_is_an_image_of_the_student(tmp_path: Path) -> None:
+    """The grader builds it by that name, with or without a command that does."""
+    found = handed(tmp_path, Dockerfile="FROM alpine\n", run="docker run ex1\ndocker run ex2\n")
+    assert [run.spec.image for run in found.commands.runs] == ["ex1"]
+    assert [each.code for each in found.commands.refusals] == ["image"]
+
+
 def test_without_commands_the_dockerfile_is_read_all_the_same(tmp_path: Path) -> None:
     """Not every exercise asks for run.txt."""
     found = handed(tmp_path, Dockerfile="FROM alpine\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_dockerlab.build.dockerfile import parse
@@ -159,7 +159,7 @@ DOCKERFILES = st.lists(
 ).map("\n".join)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=200)
 @given(DOCKERFILES | st.text(max_size=80))
 def test_judging_never_fails_and_no_syntax_is_left(text: str) -> None:
     """Whatever is in the file; and what goes to the builder names no frontend."""

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_dockerlab.errors import FormatError, UsageError
@@ -64,7 +64,7 @@ def test_what_is_no_points_is_refused_with_its_value(wrong: object) -> None:
     assert "test_x" in str(caught.value)
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(POINTS, max_size=200))
 def test_points_add_up_exactly(parts: list[Decimal]) -> None:
     """Hundred times 0.1 is 10, as hundredths would count it."""
@@ -239,7 +239,7 @@ def test_results_that_can_not_be_meant_are_refused(results: list[str], said: str
         score(course_of([check("a")]), [Result(check=name, outcome="passed") for name in results], student="x")
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=80)
 @given(st.data())
 def test_the_points_that_can_be_reached_never_depend_on_the_run(data: st.DataObject) -> None:
     """Whatever fails, breaks or is missing: max_points is the course's, and the points are the passed checks'."""

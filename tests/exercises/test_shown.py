@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_dockerlab.exercises.shown import shown, shown_finding
@@ -72,7 +72,7 @@ ODD = st.one_of(
 )
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(ODD, st.integers(200, 600), st.integers(2, 9), st.sampled_from(["end", "start"]), st.integers(1, 400))
 def test_it_is_always_in_bounds_and_harmless(text: str | bytes, size: int, lines: int, keep: str, times: int) -> None:
     """Bytes and lines are kept to, nothing unsafe is left, and doing it again changes nothing."""

@@ -40,10 +40,13 @@ SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 # What is promised is ten seconds; a machine that is busy with other things gets more before it counts as left.
 PROMISE, BOUND = 10.0, 120.0
 
-# Loaded by each process of an inner run: tells how far the run has come.
+# Loaded by each process of an inner run: tells how far the run has come. Without the sweep at the start, by which one
+# round would clean up after another one's watchdog.
 CONFTEST = """
 from pytest_dockerlab.engine.api import Api
+from pytest_dockerlab.reaping import sweep
 
+sweep.sweep_at_start = lambda engine, tell: None
 send = Api.send
 
 def counted(self, *arguments, **options):

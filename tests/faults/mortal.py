@@ -70,8 +70,9 @@ class Mortal:
 
     def kill(self) -> None:
         """SIGKILL, as the kernel does for want of memory; containers go on without it."""
-        # Its containerd dies a moment after it: a dockerd that starts within that moment would wait for the dead one.
         end({self.pid} | {pid for pid in engine_processes(self.slot.run) if _called(pid) == "containerd"})
+        # A zombie that nobody has waited for yet is alive to dockerd: it would wait for that one to answer.
+        (self.slot.run / "exec/containerd/containerd.pid").unlink(missing_ok=True)
         self._reap()
 
     def _reap(self) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_dockerlab.errors import Conflict, EngineError, FormatError, NotFound
+from pytest_dockerlab.errors import Conflict, EngineError, EngineUnreachable, FormatError, NotFound
 from pytest_dockerlab.lab.ownership import ClosingStack, Owner, Ownership
 
 
@@ -53,6 +53,23 @@ def test_one_failure_stops_none_of_the_others() -> None:
         "  → look for what is left by its label: docker ps -a --filter label=org.dockerlab.run"
     )
     assert len(stack) == 0
+
+
+def test_an_engine_that_is_gone_is_not_asked_for_each_thing() -> None:
+    """What its label would find is left to the sweep, and named; what it would not find is tried all the same."""
+    stack, tried = ClosingStack(), list[str]()
+    stack.push("folder", lambda: tried.append("folder"))
+    stack.push("volume", lambda: tried.append("volume"), labelled=True)
+    stack.push("box", lambda: fail(EngineUnreachable("nobody there", remedy="start it")), labelled=True)
+    with pytest.raises(EngineUnreachable) as caught:
+        stack.close()
+    assert tried == ["folder"]
+    assert str(caught.value).splitlines() == [
+        "2 of 3 things of this lab could not be removed:",
+        "  box: nobody there",
+        "  volume",
+        "  → start it; they go when it answers again",
+    ]
 
 
 def test_what_is_gone_already_is_fine() -> None:

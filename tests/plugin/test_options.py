@@ -98,7 +98,7 @@ def test_a_flag_in_the_ini_file_is_read_as_yes_or_no(pytester: pytest.Pytester) 
 def test_help_shows_every_option(pytester: pytest.Pytester) -> None:
     """``pytest --help`` lists the options, and the ini settings with what overrides them."""
     result = pytester.runpytest_inprocess("--help")
-    for name in ("engine", "mirror", "bases", "install", "dockerfiles", "strict"):
+    for name in ("engine", "mirror", "bases", "install", "dockerfiles", "strict", "tuned"):
         result.stdout.fnmatch_lines([f"*--dockerlab-{name}*", f"*dockerlab_{name} (string)*"])
 
 

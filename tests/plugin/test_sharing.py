@@ -113,7 +113,7 @@ def test_workers_of_other_engines_are_not_waited_for(folder: Folder) -> None:
 
 
 def test_one_content_waits_and_others_do_not(folder: Folder) -> None:
-    """The first attempt is alone; another content, and everybody after it, goes at once."""
+    """Another content, or one on another engine, is built meanwhile."""
     entered = threading.Event()
 
     def second() -> None:
@@ -128,6 +128,12 @@ def test_one_content_waits_and_others_do_not(folder: Folder) -> None:
         assert not entered.wait(0.3)
     waiting.join(30)
     assert entered.is_set()
+
+
+def test_after_a_failure_nobody_waits(folder: Folder) -> None:
+    """There is no cache to wait for, and each finds out for itself."""
+    with pytest.raises(UsageError), Sharing(folder, 0, "gw0").turn("same"):
+        raise UsageError("no")
     with Sharing(folder, 0, "gw0").turn("same"), Sharing(folder, 0, "gw1").turn("same"):
         pass
 

@@ -85,6 +85,7 @@ def test_any_text_is_a_platform_or_refused(kept: Kept, text: str) -> None:
 
 
 @given(AMOUNT)
+@example("6" + "0" * 32)
 def test_any_amount_fits_into_64_bits_or_is_refused(kept: Kept, value: Any) -> None:
     """Numbers of any length, exponents, infinities and what is no number."""
     size, cpus, seconds = kept(to_bytes, value), kept(to_nano_cpus, value), kept(to_seconds, value)

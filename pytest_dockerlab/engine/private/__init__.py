@@ -21,7 +21,7 @@ from pytest_dockerlab.engine.private.relief import relieve as _relieve
 from pytest_dockerlab.engine.private.slots import Slot, SlotLock, State, all_slots
 from pytest_dockerlab.engine.processes import alive, started
 from pytest_dockerlab.errors import EngineError, EngineStartFailed, NotFound
-from pytest_dockerlab.settings import Settings
+from pytest_dockerlab.settings import Settings, read_settings
 
 __all__ = ["Endpoint", "hand_over", "kind", "missing", "relieve", "running", "start", "states", "stop", "sweep"]
 
@@ -37,7 +37,7 @@ def start(
     """Start a private engine that lives as long as the process ``owner_pid``; ``None``: until it is stopped.
 
     Args:
-        settings: its mirror is used; nothing else of it.
+        settings: its mirror is used, and whether the engine is to be tuned; by default those of the environment.
         on_progress: is told what happens, a line at a time.
         store: folder for its images and containers, which no other engine uses; by default one of the cache.
         timeout: seconds.
@@ -47,7 +47,8 @@ def start(
     """
     if reason := missing():
         raise EngineStartFailed(f"no private engine can be started: {reason}", remedy="dockerlab up --install")
-    mirror = settings.mirror if settings else ""
+    settings = settings or Settings(tuned=read_settings().tuned)
+    mirror = settings.mirror
     if mirror and "://" not in mirror:
         mirror = f"{'http' if mirror.startswith(('127.', 'localhost')) else 'https'}://{mirror}"
     asked = {
@@ -55,6 +56,7 @@ def start(
         "owner_start": started(owner_pid) if owner_pid else 0,
         "mirror": mirror,
         "store": str(store.absolute()) if store else "",
+        "tuned": settings.tuned,
     }
     environ = dict(os.environ)
     package_root = str(Path(__file__).parents[3])  # a checkout that is not installed has to be found, too

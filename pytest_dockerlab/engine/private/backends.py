@@ -24,6 +24,7 @@ class Backend(Protocol):
     kind: str
     url: str
     network: Network | None
+    notes: tuple[str, ...]
 
     @property
     def pid(self) -> int:
@@ -62,9 +63,12 @@ def kind() -> str:
     return next((name for name, lacks, _ in _kinds() if not lacks()), "")
 
 
-def choose(slot: Slot) -> Backend:
-    """The first kind for which everything is there. Raises: EngineStartFailed."""
+def choose(slot: Slot, *, tuned: bool = True) -> Backend:
+    """The first kind for which everything is there, tuned where it can be. Raises: EngineStartFailed."""
     for _, lacks, make in _kinds():
         if not lacks():
-            return make(slot)
+            engine = make(slot)
+            if isinstance(engine, Dockerd):
+                engine.tuned = tuned
+            return engine
     raise EngineStartFailed(f"no private engine can be started: {missing()}", remedy="dockerlab up --install")

@@ -52,6 +52,7 @@ def clean(slot: Slot) -> tuple[str, ...]:
             )
     if state and state.store:
         slot = replace(slot, elsewhere=Path(state.store))
+    containers = _containers(slot)  # before it is unmounted: it may have been in memory
     # A file system that was mounted for the engine, at that folder itself, is not the engine's.
     mounts = tuple(
         point for point in mounts_under(slot.run, slot.cache, slot.store) if point != str(slot.elsewhere or "")
@@ -60,7 +61,7 @@ def clean(slot: Slot) -> tuple[str, ...]:
         subprocess.run(["umount", "-l", point], check=False, capture_output=True, timeout=30)
     if mounts:
         gone.append(f"{len(mounts)} mounts")
-    _remove_cgroups(slot)
+    _remove_cgroups(containers)
     if os.getuid() == 0:
         gone.extend(network.down(slot, state.pool if state else ""))
     if slot.run.exists():
@@ -86,12 +87,15 @@ def _remove(folder: Path) -> None:
         raise EngineError(f"{left} can't be removed", remedy=f"sudo rm -rf {folder}")
 
 
-def _remove_cgroups(slot: Slot) -> None:
-    """Control groups of containers that were killed with their engine: runc had no chance to remove them."""
+def _containers(slot: Slot) -> set[str]:
     try:
-        containers = {entry.name for entry in (slot.data / "containers").iterdir()}
+        return {entry.name for entry in (slot.data / "containers").iterdir()}
     except OSError:
-        return
+        return set()
+
+
+def _remove_cgroups(containers: set[str]) -> None:
+    """Control groups of containers that were killed with their engine: runc had no chance to remove them."""
     for parent in [*Path("/sys/fs/cgroup").glob("*/docker"), Path("/sys/fs/cgroup/docker")]:
         for container in containers:
             for folder, _, _ in os.walk(parent / container, topdown=False):

@@ -18,13 +18,16 @@ from pytest_dockerlab.engine.ping import ask
 from pytest_dockerlab.engine.private import network
 from pytest_dockerlab.engine.private.dns import Forwarder
 from pytest_dockerlab.engine.private.network import Network
+from pytest_dockerlab.engine.private.orphans import remove_orphans
 from pytest_dockerlab.engine.private.slots import Slot
+from pytest_dockerlab.engine.private.tuning import Tuning, tune
 from pytest_dockerlab.engine.processes import end
 from pytest_dockerlab.errors import EngineStartFailed
 
 __all__ = ["THROWAWAY", "Dockerd", "empty", "environment", "missing", "wait_until_ready"]
 
-# Bounds what is thrown away anyway; no container can tell the difference.
+# Bounds what is thrown away anyway; no container can tell the difference. A log is whole up to 128 MB of JSON (20 MB of
+# output in lines of 20 characters); of a longer one the last 64 MB stay.
 THROWAWAY: Mapping[str, object] = {
     "log-driver": "json-file",
     "log-opts": {"max-size": "64m", "max-file": "2"},
@@ -58,12 +61,19 @@ def environment() -> dict[str, str]:
 
 
 class Dockerd:
-    """One dockerd process over a slot, whose lock the caller holds."""
+    """One dockerd process over a slot, whose lock the caller holds.
+
+    Args:
+        tuned: made faster where this machine allows it; ``notes`` tells, once it is prepared, where it does not.
+    """
 
     kind = "dockerd"
 
-    def __init__(self, slot: Slot) -> None:
+    def __init__(self, slot: Slot, *, tuned: bool = True) -> None:
         self.slot = slot
+        self.tuned = tuned
+        self.notes: tuple[str, ...] = ()
+        self._tuning = Tuning(config={}, environ={})
         self.network: Network | None = None
         self._names: Forwarder | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -74,7 +84,15 @@ class Dockerd:
         return self._process.pid if self._process else 0
 
     def prepare(self) -> None:
-        """Make the bridge and its rules. Raises: EngineStartFailed."""
+        """Make its folders, the bridge and its rules. Raises: EngineStartFailed."""
+        self.slot.data.mkdir(parents=True, exist_ok=True)
+        program = find("dockerd")
+        if program is None:
+            raise EngineStartFailed("dockerd is not installed", remedy="dockerlab up --install")
+        if self.tuned:
+            self._tuning = tune(self.slot, program, environment())
+            self.notes = self._tuning.notes
+        remove_orphans(self.slot.data)
         self.network = network.up(self.slot)
         if local := network.loopback_resolver():
             self._names = Forwarder(self.network.gateway, local)
@@ -91,21 +109,17 @@ class Dockerd:
             EngineStartFailed: with the last lines of its log.
         """
         assert self.network is not None, "prepare first"
-        program = find("dockerd")
-        if program is None:
-            raise EngineStartFailed("dockerd is not installed", remedy="dockerlab up --install")
-        self.slot.data.mkdir(parents=True, exist_ok=True)
         # Networks of the last engine that used these data. Were its bridge called otherwise, dockerd would take the
         # default bridge for stale and delete docker0, whoever that belongs to (moby: daemon_unix.go).
-        shutil.rmtree(self.slot.data / "network", ignore_errors=True)
+        shutil.rmtree(self.slot.data / "network" / "files", ignore_errors=True)
         config = self.slot.run / "daemon.json"
         config.write_text(json.dumps(self._config(mirrors), indent=1))
         log = self.slot.log("dockerd")
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [program, f"--config-file={config}"],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment(), cwd="/",
-                start_new_session=True,
+                [find("dockerd") or "dockerd", f"--config-file={config}"],
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/", start_new_session=True,
+                env={**environment(), **self._tuning.environ},
             )  # fmt: skip
         wait_until_ready(self._process, self.slot.socket, log, name="dockerd", timeout=timeout)
 
@@ -124,6 +138,7 @@ class Dockerd:
             "userland-proxy": True,
             "registry-mirrors": list(mirrors),
             **THROWAWAY,
+            **self._tuning.config,
         }
         if self._names is not None:
             config["dns"] = [self.network.gateway]

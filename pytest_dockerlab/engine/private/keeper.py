@@ -1,6 +1,7 @@
 """The process that holds a private engine: starts it, watches its owner, takes everything down.
 
-    python -m pytest_dockerlab.engine.private.keeper '{"owner": 123, "owner_start": 456, "mirror": "", "store": ""}'
+    python -m pytest_dockerlab.engine.private.keeper '{"owner": 123, "owner_start": 456, "mirror": "", "store": "",
+        "tuned": true}'
 
 It detaches itself, reports on its standard output (one JSON object a line, the last one ``ready`` or ``failed``),
 and from then on is silent. It ends when its owner ends, when the engine ends, or on SIGTERM, and never before
@@ -54,7 +55,8 @@ def main() -> None:
     try:
         lock = acquire()
         slot = replace(lock.slot, elsewhere=Path(asked["store"]) if asked["store"] else None)
-        _keep(slot, owner=asked["owner"], owner_start=asked["owner_start"], mirror=asked["mirror"])
+        asked.pop("store")
+        _keep(slot, **asked)
     except _Told:
         pass
     except LabError as error:
@@ -78,8 +80,8 @@ def _say(**what: object) -> None:
         print(json.dumps(what), flush=True)
 
 
-def _keep(slot: Slot, *, owner: int, owner_start: int, mirror: str) -> None:
-    engine = choose(slot)
+def _keep(slot: Slot, *, owner: int, owner_start: int, mirror: str, tuned: bool) -> None:
+    engine = choose(slot, tuned=tuned)
     beside: RegistryProcess | None = None
     wake, told = os.pipe()
     signal.signal(signal.SIGUSR1, lambda *_: os.write(told, b"!"))
@@ -111,6 +113,8 @@ def _keep(slot: Slot, *, owner: int, owner_start: int, mirror: str) -> None:
         slot.write(state)
         _say(ready=True, url=state.url, registry=state.registry, kind=state.kind, slot=slot.number)
         _silence(slot)
+        for note in engine.notes:
+            print(note, flush=True)
         _watch(engine, slot, state, owner_start, wake)
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -55,6 +55,7 @@ class Podman:
 
     kind = "podman"
     network: Network | None = None  # its networks are inside a namespace of its own
+    notes: tuple[str, ...] = ()
 
     def __init__(self, slot: Slot) -> None:
         self.slot = slot

@@ -39,6 +39,7 @@ class RootlessDockerd:
 
     kind = "rootless dockerd"
     network: Network | None = None  # its bridges are inside a namespace of its own
+    notes: tuple[str, ...] = ()
 
     def __init__(self, slot: Slot) -> None:
         self.slot = slot

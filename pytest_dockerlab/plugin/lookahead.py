@@ -1,0 +1,275 @@
+"""Looking ahead: what the coming tests will ask for is made while this one runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_dockerlab.plugin.current import LABS
+from pytest_dockerlab.plugin.declared import ContainerRecipe, ImageRecipe, recipe_of
+from pytest_dockerlab.plugin.learned import Memory, Wish, record_of
+
+if TYPE_CHECKING:
+    from pytest_dockerlab.lab.stock import Asked, Order, Stock
+    from pytest_dockerlab.plugin.session import Run
+
+__all__ = ["Lookahead", "begin"]
+
+# Tests after the present one; how many containers that may be is the stock's business.
+_DEPTH = 6
+# A declared fixture's scope → its lab's. One of scope run may be another process's already.
+_SCOPES = {"function": "test", "module": "module", "session": "session"}
+# Settings of lab.run that say nothing of the container.
+_OURS = ("wait", "check", "timeout", "ahead")
+# xdist's ways to distribute that keep tests together: what these have in common.
+_TOGETHER: Mapping[str, Callable[[pytest.Item], str]] = {
+    "loadfile": lambda item: item.nodeid.partition("::")[0],
+    "loadscope": lambda item: item.nodeid.rpartition("::")[0],
+}
+
+
+def begin(session: pytest.Session, run: Run) -> None:
+    """Look ahead from now on, if the user has not turned it off. The tests are collected, the engine is there."""
+    if run.settings.lookahead == "off" or run.stock is not None:
+        return
+    from pytest_dockerlab.lab.removal import Remover
+    from pytest_dockerlab.lab.stock import Stock
+
+    run.remover = Remover()
+    run.stock = Stock(run.engine, run.remover)
+    ahead = Lookahead(session, run, run.stock)
+    session.config.pluginmanager.register(ahead, "dockerlab-lookahead")
+    ahead.start()
+
+
+class Lookahead:
+    """Tells the stock, before each test, what that test and the next ones will ask for; hears what they did ask for.
+
+    An xdist worker knows for sure only its next test, and, where tests stay together, the rest of these.
+    """
+
+    def __init__(self, session: pytest.Session, run: Run, stock: Stock) -> None:
+        workerinput: Mapping[str, Any] | None = getattr(session.config, "workerinput", None)
+        self._alone = workerinput is None
+        self._together = _TOGETHER.get((workerinput or {}).get("dockerlab_dist", ""))
+        self._run = run
+        self._stock = stock
+        self._items = session.items
+        self._place = {item: number for number, item in enumerate(session.items)}
+        self._memory = Memory.of(session.config) if run.settings.lookahead == "learned" else None
+        self._recipes = Recipes(session.config)
+        # What lives longer than a test is asked for once: (scope, file) → what was.
+        self._lasting: dict[tuple[str, str], list[Order]] = {}
+        # Images that were made in this run: a declared fixture's recipe, or an image's id → the name of now.
+        self._built: dict[int, str] = {}
+        self._named: dict[str, str] = {}
+        self._brought: dict[str, str] = {}
+        self._present: list[pytest.Item] = []
+
+    def start(self) -> None:
+        """Begin with the first tests, where it is known which these are."""
+        if self._alone:
+            self._foresee(self._items[: 1 + _DEPTH])
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> Generator[None, object, object]:
+        self._foresee([item, *self._coming(item, nextitem)])
+        try:
+            return (yield)
+        finally:
+            self._hear(item)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, object, object]:
+        made = yield
+        recipe = recipe_of(fixturedef.func)
+        if isinstance(recipe, ImageRecipe):
+            self._built[id(recipe)] = str(getattr(made, "name", ""))
+            self._foresee(self._present)
+        return made
+
+    def _coming(self, item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.Item]:
+        if nextitem is None:
+            return []
+        place = self._place.get(nextitem)
+        if place is None:
+            return [nextitem]
+        coming = self._items[place : place + _DEPTH]
+        if self._alone:
+            return coming
+        if self._together is not None:
+            return [each for each in coming if self._together(each) == self._together(nextitem)]
+        return [nextitem]
+
+    # What will be asked for
+
+    def _foresee(self, items: list[pytest.Item]) -> None:
+        """Order what these tests will ask for; the first of them may have begun."""
+        self._present = items
+        had = [one.order for one in self._stock.asked(forget=False)]
+        orders: list[Order] = []
+        for item in items:
+            uses_labs = not LABS.keys().isdisjoint(getattr(item, "fixturenames", ()))
+            if uses_labs and item.get_closest_marker("skip") is None:
+                for order in self._of(item, orders):
+                    if order in had:
+                        had.remove(order)
+                    else:
+                        orders.append(order)
+        self._stock.order(orders)
+
+    def _of(self, item: pytest.Item, before: Sequence[Order]) -> list[Order]:
+        """The orders for one test: what is declared, and what is learned beyond that.
+
+        Args:
+            before: orders for tests that come before it.
+        """
+        orders = [order for recipe in self._recipes.of(item) if (order := self._declared(recipe)) is not None]
+        more = list(orders)
+        for wish in self._memory.foresee(item) if self._memory is not None else ():
+            if (order := self._wished(wish)) is None:
+                continue
+            if order in more:
+                more.remove(order)  # it is the declared one's
+            else:
+                orders.append(order)
+        return [order for order in orders if not self._is_there(order, item, before)]
+
+    def _is_there(self, order: Order, item: pytest.Item, before: Sequence[Order]) -> bool:
+        """Whether it outlives a test, and an earlier one has asked or will ask for it."""
+        homes = _homes(order, item)
+        return any(order in self._lasting.get(key, ()) for key in homes) or (bool(homes) and order in before)
+
+    def _declared(self, recipe: ContainerRecipe) -> Order | None:
+        from pytest_dockerlab.lab.stock import Order
+        from pytest_dockerlab.run.parse import parse_run
+
+        if recipe.scope not in _SCOPES or recipe.settings.get("ahead") is False:
+            return None
+        try:
+            image = self._image(recipe.image)
+            settings = {name: value for name, value in recipe.settings.items() if name not in _OURS}
+            address = self._address() if "ports" in settings else ""
+            spec = parse_run(image, recipe.command, address=address, **settings)
+        except Exception:  # a slip in a declaration is told to the test that uses it
+            return None
+        if not image:
+            return None
+        spec = replace(spec, labels={**spec.labels, **self._labels(_SCOPES[recipe.scope])})
+        return Order(spec=spec, patient=recipe.settings.get("wait") is not None)
+
+    def _image(self, image: object) -> str:
+        """The name under which the engine has a declared image now, ``""`` where it doesn't."""
+        if isinstance(recipe := recipe_of(image), ImageRecipe):
+            return self._built.get(id(recipe), "")
+        if not isinstance(image, str):
+            return ""
+        if image not in self._brought and (found := self._run.bases.at_hand(image)) is not None:
+            self._brought[image] = found.reference
+        return self._brought.get(image, "")
+
+    def _address(self) -> str:
+        from pytest_dockerlab.lab import tc
+
+        return tc.publishing_address(self._run.engine)
+
+    def _wished(self, wish: Wish) -> Order | None:
+        from pytest_dockerlab.lab.stock import Order
+
+        image = self._named.get(wish.image, "") if wish.image else wish.spec.image
+        if not image:
+            return None
+        labels = {**wish.spec.labels, **self._labels(wish.scope)}
+        return Order(spec=replace(wish.spec, image=image, labels=labels), patient=wish.patient)
+
+    def _labels(self, scope: str) -> Mapping[str, str]:
+        return self._run.ownership(scope).labels
+
+    # What was asked for
+
+    def _hear(self, item: pytest.Item) -> None:
+        asked = self._stock.asked()
+        for one in asked:
+            for key in _homes(one.order, item):
+                self._lasting.setdefault(key, []).append(one.order)
+            if one.lasting and one.passing:
+                self._named[one.image] = one.order.spec.image
+        if self._memory is None:
+            return
+        wishes = tuple(self._wish(one) for one in asked if one.lasting)
+        self._memory.tell(item, wishes)
+        if wishes or item.nodeid in self._run.tally.learned:
+            self._run.tally.learned[item.nodeid] = record_of(item, wishes)
+
+    def _wish(self, one: Asked) -> Wish:
+        from pytest_dockerlab.lab.ownership import LABEL_SCOPE
+
+        spec = one.order.spec
+        scope = spec.labels[LABEL_SCOPE]
+        ours = self._labels(scope)
+        labels = {name: text for name, text in spec.labels.items() if name not in ours}
+        return Wish(
+            spec=replace(spec, labels=labels, image="" if one.passing else spec.image),
+            scope=scope,
+            patient=one.order.patient,
+            image=one.image if one.passing else "",
+        )
+
+
+def _homes(order: Order, item: pytest.Item) -> list[tuple[str, str]]:
+    """Where what was asked for stays, beyond the test: nowhere, in its file, or in the run."""
+    from pytest_dockerlab.lab.ownership import LABEL_SCOPE
+
+    scope = order.spec.labels.get(LABEL_SCOPE, "")
+    if scope == "test":
+        return []
+    return [(scope, str(item.path) if scope == "module" else "")]
+
+
+class Recipes:
+    """Finds the containers that a test's fixtures declare, by the names under which they stand in modules.
+
+    pytest has no public way from a fixture's name to its definition before it is set up.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        # conftest modules, those of deeper folders first, then other plugins.
+        modules = [plugin for plugin in config.pluginmanager.get_plugins() if hasattr(plugin, "__file__")]
+        self._modules = sorted(modules, key=lambda module: -len(str(module.__file__)))
+        self._known: dict[tuple[object, object, str], ContainerRecipe | None] = {}
+
+    def of(self, item: pytest.Item) -> list[ContainerRecipe]:
+        """The declared containers among a test's fixtures."""
+        module, cls = getattr(item, "module", None), getattr(item, "cls", None)
+        found = []
+        for name in getattr(item, "fixturenames", ()):
+            key = (module, cls, name)
+            if key not in self._known:
+                self._known[key] = self._find(item, name, [cls, module])
+            if (recipe := self._known[key]) is not None:
+                found.append(recipe)
+        return found
+
+    def _find(self, item: pytest.Item, name: str, nearest: list[object]) -> ContainerRecipe | None:
+        places = [*nearest, *(module for module in self._modules if _reaches(module, item))]
+        for place in places:
+            # The nearest one that has the name decides, whatever it is.
+            if place is not None and hasattr(place, name):
+                recipe = recipe_of(getattr(place, name))
+                return recipe if isinstance(recipe, ContainerRecipe) else None
+        return None
+
+
+def _reaches(module: Any, item: pytest.Item) -> bool:
+    """Whether a plugin's fixtures are a test's, too: a conftest's are those of its folder and below."""
+    from pathlib import Path
+
+    path = Path(str(module.__file__))
+    return path.name != "conftest.py" or path.parent in item.path.parents
