@@ -13,7 +13,7 @@ from pytest_dockerlab.image.table import Row, SortedRows, Table
 __all__ = ["FORMAT", "LayerIndex", "LayerWriter"]
 
 #: Changes with the meaning of a row: an index of another number is made anew.
-FORMAT = 1
+FORMAT = 2
 _MOST_MISSING = 1000
 _LETTERS = {
     FileKind.FILE: "f",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,10 @@ from pytest_dockerlab.assertions import (
     assert_cpu_limit,
     assert_executable,
     assert_exit_code,
+    assert_file,
     assert_memory_limit,
+    assert_mode,
+    assert_no_file,
     assert_not_executable,
     assert_not_oom_killed,
     assert_not_readable,
@@ -19,6 +23,7 @@ from pytest_dockerlab.assertions import (
     assert_not_writable,
     assert_oom_killed,
     assert_output,
+    assert_owner,
     assert_pids_limit,
     assert_port_not_published,
     assert_port_published,
@@ -36,6 +41,7 @@ FOREVER = ["sleep", "600"]
 # What the tests on permissions look at: name, mode and owner of files and folders, and programs that are none.
 PREPARE = r"""
 mkdir -m 755 /of_root && mkdir -m 700 /private && mkdir -m 711 /enter && mkdir /mine && chown 1111:1111 /mine
+echo hidden > /private/file
 echo text > /file && chmod 640 /file && ln -s file /link
 printf '#!/bin/sh\nexit 126\n' > /says_126 && printf '#!/bin/sh\nno_such_program\n' > /says_127
 printf '#!/nowhere\n' > /no_interpreter && printf '#!/bin/sh\nsleep 600\n' > /stays
@@ -111,6 +117,51 @@ def test_a_read_only_root_refuses_root(lab: Lab) -> None:
     assert {attempt.errno for attempt in assert_not_writable(box, "/etc").attempts} <= {"EROFS", ""}
     with pytest.raises(CheckFailed, match=r"(?s)EROFS.*read-only mount.*mount a volume or tmpfs there"):
         assert_writable(box, "/etc")
+
+
+@pytest.fixture
+def requests(lab_module: Lab, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is asked of the engine."""
+    asked: list[str] = []
+    send = lab_module.engine.api.send
+
+    def counting(method: str, path: str, **options: Any) -> Any:
+        asked.append(f"{method} {path.rpartition('/')[2]}")
+        return send(method, path, **options)
+
+    monkeypatch.setattr(lab_module.engine.api, "send", counting)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("claim", "path", "user", "execs"),
+    [
+        pytest.param(assert_writable, "/mine", "1111:1111", 1, id="what works takes one"),
+        pytest.param(assert_readable, "/file", None, 1, id="reading, too"),
+        pytest.param(assert_not_writable, "/mine", "2222:2222", 2, id="a refusal is compared with the owner"),
+        pytest.param(assert_not_readable, "/private/file", "1111:1111", 4, id="root looks where the user can't"),
+    ],
+)
+def test_permissions_take_few_execs(
+    box: Container, requests: list[str], claim: Claim, path: str, user: str | None, execs: int
+) -> None:
+    """An exec is the dearest question there is."""
+    claim(box, path, user)
+    assert requests.count("POST exec") == execs
+
+
+def test_files_of_a_container_take_two_requests(box: Container, requests: list[str]) -> None:
+    """One for its name and mounts, one for the file; none of them an exec."""
+    for check in (lambda: assert_file(box, "/file"), lambda: assert_mode(box, "/file", 0o640)):
+        del requests[:]
+        check()
+        assert requests == ["GET json", "HEAD archive"]
+    del requests[:]
+    assert_owner(box, "/file", uid=0)
+    assert requests == ["GET json", "GET archive"]
+    del requests[:]
+    assert_no_file(box, "/nope")
+    assert requests == ["GET json", "HEAD archive"]
 
 
 def test_trying_changes_nothing(box: Container) -> None:

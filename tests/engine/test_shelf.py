@@ -19,6 +19,7 @@ from pytest_dockerlab.engine.engine import Engine
 from pytest_dockerlab.engine.image_files import EngineFiles, FileContainers
 from pytest_dockerlab.engine.shelf import Shelf
 from pytest_dockerlab.errors import NotFound
+from pytest_dockerlab.image import layer_index
 from pytest_dockerlab.image.archive import ArchiveFiles
 from pytest_dockerlab.image.blobs import tar_items
 from pytest_dockerlab.image.model import FileKind, FileStat
@@ -124,6 +125,15 @@ def test_every_single_byte_of_an_index_is_watched(source: Source, tmp_path: Path
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x41]) + whole[place + 1 :])
         assert Shelf(tmp_path).layer(whose) is None, f"byte {place}"
         assert not path.exists()
+
+
+def test_an_older_format_is_made_anew(source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another version of this package may have used the same cache."""
+    with monkeypatch.context() as older:
+        older.setattr(layer_index, "FORMAT", layer_index.FORMAT - 1)
+        source.found(Shelf(tmp_path))
+    assert source.found(Shelf(tmp_path)) == source.expected()
+    assert source.reads == 2
 
 
 def test_another_layers_index_is_not_taken(source: Source, tmp_path: Path) -> None:
