@@ -27,6 +27,9 @@ NAMES: Mapping[str, str] = {
     "tuned": "DOCKERLAB_TUNED",
     "timeout": "DOCKERLAB_TIMEOUT",
     "keep": "DOCKERLAB_KEEP",
+    "submission": "DOCKERLAB_SUBMISSION",
+    "policy": "DOCKERLAB_POLICY",
+    "result": "DOCKERLAB_RESULT",
 }
 
 
@@ -45,6 +48,9 @@ class Settings:
         tuned: a private engine is made faster than an ordinary one.
         keep: whose containers stay on the engine: a failed test's, every test's, nobody's.
         timeout: seconds of silence after which the engine is taken to hang.
+        submission: folder of what a student handed in, ``None`` for the reference in ``dockerfiles``.
+        policy: file that says what a submission may do, ``None`` for the defaults.
+        result: file for the points, ``None`` for none.
         sources: setting → what set it, for messages.
     """
 
@@ -57,6 +63,9 @@ class Settings:
     tuned: bool = True
     timeout: float = 60.0
     keep: Keep = "never"
+    submission: Path | None = None
+    policy: Path | None = None
+    result: Path | None = None
     sources: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -114,6 +123,11 @@ def read_settings(
         sources.append(("strict", "CI"))
     dockerfiles = Path(str(values.get("dockerfiles", "dockerfiles")))
     values["dockerfiles"] = (root or Path.cwd()) / dockerfiles
+    for name in ("submission", "policy", "result"):
+        if name in values:
+            # As dockerfiles where it stands in the ini file; what is typed starts where it is typed.
+            start = root if dict(sources)[name].startswith("ini ") and root else Path.cwd()
+            values[name] = start / str(values[name]) if values[name] else None
     return Settings(**values, sources=tuple(sources))  # type: ignore[arg-type]  # each value was checked above
 
 

@@ -75,9 +75,17 @@ class ContainerMaker:
         spec = parse_run("", command, address=address, **settings)
         limit = to_seconds(timeout)
         reference, found = self._images.bring(image, wanted)
-        spec = replace(spec, image=reference, labels={**spec.labels, **(labels or {}), **self._ownership.labels})
+        return self._of_spec(replace(spec, labels={**spec.labels, **(labels or {})}), reference, found, image, limit)
+
+    def create_of(self, image: ImageLike, spec: RunSpec, timeout: float) -> Container:
+        """Create one of a spec that was made elsewhere, not started; the spec's own image does not count."""
+        reference, found = self._images.bring(image, spec.platform)
+        return self._of_spec(spec, reference, found, image, timeout)
+
+    def _of_spec(self, spec: RunSpec, reference: str, found: Image, image: ImageLike, timeout: float) -> Container:
+        spec = replace(spec, image=reference, labels={**spec.labels, **self._ownership.labels})
         self._watch_folders(spec)
-        return self._created(tc.LabContainer(self._engine, self.client, spec), found, _said(image), limit)
+        return self._created(tc.LabContainer(self._engine, self.client, spec), found, _said(image), timeout)
 
     def run(
         self,
