@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_dockerlab.build.spec import BuildSpec
+from pytest_dockerlab.engine.builds import knows_heredocs
 from pytest_dockerlab.errors import BuildFailed, LabError, UsageError
 from pytest_dockerlab.exercises.asked import AskedRun
 from pytest_dockerlab.exercises.confine import confined_build, confined_run
@@ -57,6 +58,7 @@ class Desk:
         """
         if exercise not in self._own:
             policy = self._policies.of(exercise).with_bases(own_bases(self._reference / exercise))
+            policy = replace(policy, heredocs=policy.heredocs and knows_heredocs(builds.engine))
             target = Path(tempfile.mkdtemp(prefix="submission-", dir=self._scratch)).resolve()
             self._own[exercise] = _Taken(take_in(self._folder, exercise, policy, target, student()), policy, target)
         return Submission(self._own[exercise], builds, runs, self._nonce)
