@@ -8,11 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["CORPUS", "SECRET", "Hostile", "lay_out"]
+__all__ = ["CORPUS", "MARK", "SECRET", "Hostile", "lay_out"]
 
 SECRET = "b7c1e0 is what they are after\n"
 ENTRY, USER = "cmd-entrypoint", "user"
-GOOD = 'FROM ubuntu:latest\nRUN touch test\nENTRYPOINT ["ls"]\nCMD ["--help"]\n'
+MARK = "org.example.hostile"
+GOOD = f'FROM ubuntu:latest\nLABEL {MARK}=1\nRUN touch test\nENTRYPOINT ["ls"]\nCMD ["--help"]\n'
 LIST = "docker build -t entrypoint .\ndocker run --rm entrypoint /test\n"
 
 
@@ -78,7 +79,7 @@ def mounted(*arguments: str) -> Callable[[Path, Path], None]:
     def make(folder: Path, outside: Path) -> None:
         own = folder / USER
         own.mkdir()
-        (own / "Dockerfile").write_text("FROM ubuntu:latest\nRUN mkdir created_in_Dockerfile\n")
+        (own / "Dockerfile").write_text(f"FROM ubuntu:latest\nLABEL {MARK}=1\nRUN mkdir created_in_Dockerfile\n")
         given = " ".join(arguments).replace("OUTSIDE", str(outside))
         (own / "run.txt").write_text(
             f"docker run --rm -u 1000:1000 {given} user sh -c 'echo changed > /created_in_run/sample'\n"
