@@ -39,8 +39,8 @@ class Policy:
         networks: names of networks that containers may join besides ``none`` and ``bridge``.
         build_network: of RUN steps: ``none``, ``index`` (the package index that the instructor's engine lets
             through), ``open``.
-        run_network: of containers that ask for none: ``none``, ``bridge`` (a network without a way out, unless
-            ports are published), ``open`` (the engine's own bridge).
+        run_network: of containers that ask for none: ``none``, ``bridge`` (if ports are published, else
+            ``none``), ``open`` (the engine's own bridge, with its way out).
         permits: reasons (of ``PERMITTABLE``) that are none here, such as ``privileged``.
         heredocs: the engine's builder knows here-documents; where it does not, it would read their lines as
             instructions, and they are refused.

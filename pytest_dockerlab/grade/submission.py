@@ -90,7 +90,6 @@ class Submission:
         self.exercise = taken.handed.exercise
         self.policy = taken.policy
         self._made: list[Container] = []
-        self._inner = ""
 
     def __repr__(self) -> str:
         return f"<Submission of {self.exercise}>"
@@ -256,9 +255,9 @@ class Submission:
         if spec.network == "open":
             spec = replace(spec, network="bridge")
         elif spec.network == "bridge" and not spec.ports and self.policy.run_network != "open":
-            # A published port needs the engine's own bridge; nothing else does.
-            self._inner = self._inner or self._runs.network(internal=True).name
-            spec = replace(spec, network=self._inner)
+            # A published port needs the engine's own bridge; nothing else does. Not an internal network: an engine
+            # that writes no firewall rules (a private one) routes it to the outside all the same.
+            spec = replace(spec, network="none", aliases=())
         for mount in spec.mounts:
             if mount.kind == "volume" and mount.source and mount.source not in self._taken.volumes:
                 # Ours, so that it goes; until the last check, as one command may read what another wrote.

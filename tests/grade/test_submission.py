@@ -40,8 +40,16 @@ def test_a_container_has_the_policys_limits(hand: Hand, lab: Lab) -> None:
     assert (limits.memory, limits.nano_cpus, limits.pids) == (POLICY.memory, 500_000_000, 20)
     assert host["MemorySwap"] in (POLICY.memory, 0, -1)  # an engine without swap accounting keeps no number
     assert any(option.startswith("no-new-privileges") for option in host["SecurityOpt"])
-    (network,) = container.inspect()["NetworkSettings"]["Networks"]
-    assert lab.engine.networks.inspect(network)["Internal"]
+    assert list(container.inspect()["NetworkSettings"]["Networks"]) == ["none"]
+    assert container.exec(["ip", "route"]).output == ""
+
+
+def test_a_published_port_is_reached(hand: Hand, lab: Lab) -> None:
+    """On a free port of the grader's choice, from the grading machine alone."""
+    container = hand("docker run -d -p 8080:80 ex nc -lk -p 80 -e echo hello").run()
+    (binding,) = container.inspect()["NetworkSettings"]["Ports"]["80/tcp"]
+    assert binding["HostIp"] == "127.0.0.1"
+    assert binding["HostPort"] != "8080"
 
 
 def test_a_flood_fills_no_disk(hand: Hand) -> None:
