@@ -29,6 +29,9 @@ NAMES: Mapping[str, str] = {
     "timeout": "DOCKERLAB_TIMEOUT",
     "keep": "DOCKERLAB_KEEP",
     "lookahead": "DOCKERLAB_LOOKAHEAD",
+    "submission": "DOCKERLAB_SUBMISSION",
+    "policy": "DOCKERLAB_POLICY",
+    "result": "DOCKERLAB_RESULT",
 }
 
 
@@ -49,6 +52,9 @@ class Settings:
         timeout: seconds of silence after which the engine is taken to hang.
         lookahead: what is made while an earlier test runs: ``declared`` containers; ``learned`` ones, too; nothing
             (``off``), and then nothing is removed in the background, either.
+        submission: folder of what a student handed in, ``None`` for the reference in ``dockerfiles``.
+        policy: file that says what a submission may do, ``None`` for the defaults.
+        result: file for the points, ``None`` for none.
         sources: setting → what set it, for messages.
     """
 
@@ -62,6 +68,9 @@ class Settings:
     timeout: float = 60.0
     keep: Keep = "never"
     lookahead: Lookahead = "learned"
+    submission: Path | None = None
+    policy: Path | None = None
+    result: Path | None = None
     sources: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -119,6 +128,11 @@ def read_settings(
         sources.append(("strict", "CI"))
     dockerfiles = Path(str(values.get("dockerfiles", "dockerfiles")))
     values["dockerfiles"] = (root or Path.cwd()) / dockerfiles
+    for name in ("submission", "policy", "result"):
+        if name in values:
+            # As dockerfiles where it stands in the ini file; what is typed starts where it is typed.
+            start = root if dict(sources)[name].startswith("ini ") and root else Path.cwd()
+            values[name] = start / str(values[name]) if values[name] else None
     return Settings(**values, sources=tuple(sources))  # type: ignore[arg-type]  # each value was checked above
 
 

@@ -27,6 +27,7 @@ TIERS: tuple[tuple[str, int], ...] = (
     ("pytest_dockerlab.plugin", 4),
     ("pytest_dockerlab.testing", 3),
     ("pytest_dockerlab.assertions", 3),
+    ("pytest_dockerlab.grade", 2),
     ("pytest_dockerlab.lab", 2),
     ("pytest_dockerlab.bases", 2),
     ("pytest_dockerlab.stubs", 2),

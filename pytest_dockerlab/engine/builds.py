@@ -27,7 +27,7 @@ from pytest_dockerlab.errors import BuildFailed, CapabilityMissing, DiskFull, La
 if TYPE_CHECKING:
     from pytest_dockerlab.engine.engine import Engine
 
-__all__ = ["build", "choose_builder", "fresh_host", "load_dockerfile"]
+__all__ = ["build", "choose_builder", "fresh_host", "knows_heredocs", "load_dockerfile"]
 
 # Bytes: less than that and the builder can't be trusted to tidy up after itself.
 _CRAMPED = 64 << 20
@@ -262,12 +262,17 @@ def _refuse_heredocs(engine: Engine, builder: BuilderName, dockerfile: Dockerfil
         )
     if builder == "buildkit" and dockerfile.directives.get("syntax") and frontend_fetched:
         return
-    since = _HEREDOCS_SINCE[engine.info.product]
-    if _release(engine.info.version) < since:
+    if not knows_heredocs(engine):
+        since = _HEREDOCS_SINCE[engine.info.product]
         raise CapabilityMissing(
             f"{where}: {engine.info.product} {engine.info.version} does not know here-documents",
             remedy=f"use {engine.info.product} {since[0]}.{since[1]} or newer, or write the file with printf",
         )
+
+
+def knows_heredocs(engine: Engine) -> bool:
+    """Whether the engine's own frontend knows here-documents."""
+    return _release(engine.info.version) >= _HEREDOCS_SINCE[engine.info.product]
 
 
 def _release(version: str) -> tuple[int, ...]:

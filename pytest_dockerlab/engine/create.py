@@ -69,6 +69,10 @@ def _host(spec: RunSpec) -> dict[str, Any]:
         "Init": spec.init or None,
     }
     host.update({key: value for key, value in optional.items() if value is not None})
+    if spec.log_size is not None:
+        # The engine's own default driver may keep logs elsewhere, without an end; Podman takes the name, too.
+        config = {"max-size": str(spec.log_size), "max-file": "1"}
+        host["LogConfig"] = {"Type": "json-file", "Config": config}
     if spec.restart:
         name, _, count = spec.restart.partition(":")
         host["RestartPolicy"] = {"Name": name, "MaximumRetryCount": int(count or 0)}

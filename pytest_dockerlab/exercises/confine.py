@@ -55,6 +55,7 @@ def confined_run(spec: RunSpec, policy: Policy, *, prefix: str) -> RunSpec:
         restart="" if spec.restart in ("always", "unless-stopped") else spec.restart,
         # Its logs and its state are read after its end.
         auto_remove=False,
+        log_size=policy.log_size,
     )
 
 

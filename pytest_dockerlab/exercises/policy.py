@@ -17,7 +17,7 @@ from pytest_dockerlab.reference import Reference
 __all__ = ["PERMITTABLE", "BuildNetwork", "Policies", "Policy", "RunNetwork", "read_policies", "read_policy"]
 
 BuildNetwork = Literal["none", "index", "open"]
-RunNetwork = Literal["none", "bridge"]
+RunNetwork = Literal["none", "bridge", "open"]
 _MIB = 1024**2
 # What a spec can carry, and what reaches no further than the instructor can see.
 PERMITTABLE = (
@@ -39,7 +39,8 @@ class Policy:
         networks: names of networks that containers may join besides ``none`` and ``bridge``.
         build_network: of RUN steps: ``none``, ``index`` (the package index that the instructor's engine lets
             through), ``open``.
-        run_network: of containers that ask for none.
+        run_network: of containers that ask for none: ``none``, ``bridge`` (if ports are published, else
+            ``none``), ``open`` (the engine's own bridge, with its way out).
         permits: reasons (of ``PERMITTABLE``) that are none here, such as ``privileged``.
         heredocs: the engine's builder knows here-documents; where it does not, it would read their lines as
             instructions, and they are refused.

@@ -89,9 +89,18 @@ class ContainerMaker:
         address = "127.0.0.1" if self.client.loopback else "0.0.0.0"
         spec = parse_run("", command, address=address, **settings)
         reference, found = self._images.bring(image, wanted)
-        spec = replace(spec, image=reference, labels={**spec.labels, **(labels or {}), **self._ownership.labels})
+        return self._owned(spec, reference, labels or {}), found
+
+    def create_of(self, image: ImageLike, spec: RunSpec, timeout: float) -> Container:
+        """Create one of a spec that was made elsewhere, not started; the spec's own image does not count."""
+        reference, found = self._images.bring(image, spec.platform)
+        return self._own(self._made(self._owned(spec, reference, {})), found, _said(image), timeout)
+
+    def _owned(self, spec: RunSpec, reference: str, labels: Mapping[str, str]) -> RunSpec:
+        """The spec of a container of this lab."""
+        spec = replace(spec, image=reference, labels={**spec.labels, **labels, **self._ownership.labels})
         self._watch_folders(spec)
-        return spec, found
+        return spec
 
     def _made(self, spec: RunSpec) -> tc.LabContainer:
         made = tc.LabContainer(self._engine, self.client, spec)

@@ -30,6 +30,7 @@ from pytest_dockerlab.platforms import Platform
 from pytest_dockerlab.quantity import to_seconds
 from pytest_dockerlab.reaping.kept import Kept, keep
 from pytest_dockerlab.run.parse import Command, RunSettings
+from pytest_dockerlab.run.spec import RunSpec
 from pytest_dockerlab.settings import Settings
 
 if TYPE_CHECKING:
@@ -251,6 +252,11 @@ class Lab(Supplies):
         """Create a container without starting it; the arguments of ``run``."""
         self._check_open()
         return self._containers.create(image, command, settings, to_seconds(timeout))
+
+    def create_of(self, image: ImageLike, spec: RunSpec, *, timeout: float | str = 60) -> Container:
+        """As ``create``, of a spec that was made elsewhere; its image and labels are set here."""
+        self._check_open()
+        return self._containers.create_of(image, spec, to_seconds(timeout))
 
     def container(self, id: str, *, timeout: float | str = 60) -> Container:
         """A handle for a container that another lab (or nobody) owns: this one will not remove it.

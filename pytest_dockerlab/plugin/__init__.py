@@ -7,12 +7,23 @@ import pytest
 from pytest_dockerlab.plugin import options, roles
 from pytest_dockerlab.plugin.current import known_run, run_of
 from pytest_dockerlab.plugin.fixtures import lab, lab_module, lab_run, lab_session
+from pytest_dockerlab.plugin.grading import Grading, submission
 from pytest_dockerlab.plugin.options import pytest_addoption
 
-__all__ = ["lab", "lab_module", "lab_run", "lab_session", "pytest_addoption", "pytest_configure", "pytest_unconfigure"]
+__all__ = [
+    "lab",
+    "lab_module",
+    "lab_run",
+    "lab_session",
+    "pytest_addoption",
+    "pytest_configure",
+    "pytest_unconfigure",
+    "submission",
+]
 
 _MARKS = (
     "row(*ids): the behaviours that this test proves; recorded as the property `row` (JUnit XML)",
+    "exercise(exercise, name, *, points=1, needs=(), title, hint, visibility, bonus): a check that is worth points",
     "requires(*capabilities): skip, or fail where strict, on an engine that lacks one of these",
 )
 
@@ -23,6 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", line)
     role = roles.Worker() if hasattr(config, "workerinput") else roles.Leader(config)
     config.pluginmanager.register(roles.Tests(), "dockerlab-tests")
+    config.pluginmanager.register(Grading(config), "dockerlab-grading")
     config.pluginmanager.register(role, "dockerlab-role")
     if options.given(config):
         run_of(config)

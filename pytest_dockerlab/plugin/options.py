@@ -23,6 +23,9 @@ _HELP: dict[str, tuple[str, str]] = {
     "keep": ("WHAT", "whose containers stay when the run ends: failed, always or never (default)"),
     "timeout": ("SECONDS", "silence after which the engine is taken to hang: 60, 2m (default: 60)"),
     "strict": ("", "a capability that the engine lacks fails a test instead of skipping it (default where CI is set)"),
+    "submission": ("DIR", "what a student handed in, for the fixture submission (default: the reference)"),
+    "policy": ("FILE", "what a submission may do, as TOML (default: docs/submissions.md)"),
+    "result": ("FILE", "write the points of the tests with @pytest.mark.exercise, as JSON"),
     "tuned": ("YES", "a private engine is made faster than an ordinary one: 1 (default) or 0"),
     "lookahead": ("WHAT", "what is made ahead: learned (all that can be foreseen), declared (fixtures only), off"),
 }

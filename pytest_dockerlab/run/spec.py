@@ -92,3 +92,5 @@ class RunSpec:
     stop_signal: str = ""
     shm_size: int | None = None
     auto_remove: bool = False
+    log_size: int | None = None
+    """Bytes of its log that the engine keeps, the newest; ``None`` leaves it to the engine."""

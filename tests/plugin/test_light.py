@@ -10,7 +10,7 @@ import pytest
 HEAVY = ("docker", "testcontainers", "requests", "rich", "filelock", "websocket")
 OURS = ("pytest_dockerlab.engine", "pytest_dockerlab.lab", "pytest_dockerlab.bases")
 # All that a process loads where nobody uses a lab, sets anything, or has workers to watch.
-LOADED = ("", ".plugin", ".plugin.current", ".plugin.fixtures", ".plugin.options", ".plugin.roles")
+LOADED = ("", *(f".plugin{name}" for name in ("", ".current", ".fixtures", ".grading", ".options", ".roles")))
 
 
 @pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["alone", "xdist"])
@@ -37,7 +37,7 @@ def test_a_suite_without_labs_imports_nothing_heavy(pytester: pytest.Pytester, w
 def test_the_plugin_brings_a_handful_of_small_modules(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, workers: tuple[str, ...]
 ) -> None:
-    """What is loaded with it and not without it is known by name: of ours six modules, of others' none."""
+    """What is loaded with it and not without it is known by name: of ours seven modules, of others' none."""
     pytester.makeconftest(
         """
         import sys

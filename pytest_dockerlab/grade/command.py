@@ -1,0 +1,146 @@
+"""``dockerlab grade``: what was asked for → jobs, an engine for all of them, reports, an exit code."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_dockerlab.engine import private
+from pytest_dockerlab.engine.discovery import obtain
+from pytest_dockerlab.errors import UsageError
+from pytest_dockerlab.exercises.model import Graded, Language
+from pytest_dockerlab.grade.batch import Batch, Job, find_submissions, grade, read_result, result_file, write
+from pytest_dockerlab.grade.course import Course
+from pytest_dockerlab.grade.selftest import lay_out, problems
+from pytest_dockerlab.reports.formats import FORMATS, render
+from pytest_dockerlab.reports.rows import View
+from pytest_dockerlab.settings import Settings
+
+__all__ = ["Asked", "grade_class", "self_test"]
+
+_UNGRADED = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the command line asks for.
+
+    Attributes:
+        submissions: a folder with a folder for each student.
+        out: for the results.
+        only: students; empty for all.
+        resume: results that are there count.
+        rerun: not gradable ones among them don't.
+        formats: reports beside the JSON.
+        timeout: seconds for one submission.
+    """
+
+    course: Path
+    submissions: Path
+    out: Path
+    jobs: int = 1
+    resume: bool = False
+    rerun: bool = False
+    only: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()
+    lang: Language = "en"
+    timeout: float = 1800.0
+
+
+def grade_class(asked: Asked, settings: Settings, tell: Callable[[str], None]) -> int:
+    """Grade a class, and print its table.
+
+    Returns:
+        0, or 3 if something could not be graded.
+
+    Raises:
+        UsageError: what was asked can't be meant.
+        EngineError: there is no engine.
+    """
+    course = Course.at(asked.course)
+    students = find_submissions(asked.submissions)
+    chosen = find_submissions(asked.submissions, asked.only)
+    for name in asked.formats:
+        if name not in FORMATS:
+            raise UsageError(f"--format: no such format: {name!r}", remedy=f"one of {', '.join(FORMATS)}")
+    asked.out.mkdir(parents=True, exist_ok=True)
+    before = {name: found for name in students if (found := read_result(result_file(asked.out, name))) is not None}
+    if before and not (asked.resume or asked.rerun or asked.only):
+        raise UsageError(
+            f"{asked.out} has results of {len(before)} students",
+            remedy="write --resume to go on, --rerun not-gradable or --only NAME to grade some again, or name another",
+        )
+    jobs = [
+        Job(student=name, folder=folder, result=result_file(asked.out.resolve(), name))
+        for name, folder in chosen.items()
+        if name not in before or _again(before[name], asked)
+    ]
+    done = dict(before)
+    if jobs:
+        with _engine(settings, tell) as environ:
+            batch = Batch(course=course, jobs=asked.jobs, timeout=asked.timeout, environ=environ, tell=tell)
+            done |= grade(batch, jobs)
+    results = {name: done[name] for name in students if name in done}
+    _report(asked, results)
+    print(render("terminal", tuple(results.values()), View(lang=asked.lang, everything=True)), end="")
+    ungraded = [name for name, graded in results.items() if graded.outcome != "graded"]
+    if ungraded:
+        tell(f"{len(ungraded)} not gradable, no points lost; when that is mended: --rerun not-gradable")
+    return _UNGRADED if ungraded else 0
+
+
+def self_test(folder: Path, settings: Settings, tell: Callable[[str], None], *, jobs: int = 1) -> int:
+    """Prove a course's checks, and say what does not hold. Returns: 0, or 1 if something does not hold."""
+    course = Course.at(folder)
+    with tempfile.TemporaryDirectory(prefix="dockerlab-course-") as place, _engine(settings, tell) as environ:
+        batch = Batch(course=course, jobs=jobs, environ=environ, tell=tell)
+        handed, out = Path(place).resolve() / "handed", Path(place).resolve() / "out"
+        handed.mkdir()
+        out.mkdir()
+        known = batch.known()
+        made = lay_out(course, course.dockerfiles, known.exercises, handed)
+        graded = grade(
+            batch, [Job(student=name, folder=each, result=out / f"{name}.json") for name, each in made.items()]
+        )
+    print(render("terminal", [graded[name] for name in made], View(everything=True)), end="")
+    found = problems(course, graded)
+    for line in found:
+        print(f"✗ {line}")
+    if not found:
+        print(f"✓ {len(made)} submissions prove {len(graded['reference'].checks)} checks")
+    return 1 if found else 0
+
+
+def _again(result: Graded, asked: Asked) -> bool:
+    if asked.rerun:
+        return result.outcome == "not_gradable"
+    return bool(asked.only) and not asked.resume
+
+
+@contextmanager
+def _engine(settings: Settings, tell: Callable[[str], None]) -> Iterator[Mapping[str, str]]:
+    """One engine for all, so that bases stay warm. Yields: what says so to a process's environment."""
+    endpoint = obtain(settings, owner_pid=os.getpid(), on_progress=tell)
+    ours = endpoint.private and endpoint.source != "dockerlab up"
+    try:
+        yield {"DOCKERLAB_ENGINE": endpoint.url, "DOCKERLAB_BASES": settings.bases, "DOCKERLAB_MIRROR": settings.mirror}
+    finally:
+        if ours:
+            private.stop(endpoint)
+
+
+def _report(asked: Asked, results: Mapping[str, Graded]) -> None:
+    every: Sequence[Graded] = tuple(results.values())
+    for name in asked.formats:
+        form = FORMATS[name]
+        view = View(lang=asked.lang, everything=form.for_instructors)
+        if form.many is not None:
+            write(asked.out / f"class{form.suffix}", render(name, every, view))
+        elif name != "json":
+            for student, graded in results.items():
+                place = result_file(asked.out, student)
+                write(place.with_name(place.name.removesuffix(".json") + form.suffix), render(name, graded, view))

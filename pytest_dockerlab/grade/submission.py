@@ -1,0 +1,294 @@
+"""One exercise of a submission in the hands of a check: its build, and the containers of its own command lines."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_dockerlab.build.spec import BuildSpec
+from pytest_dockerlab.engine.builds import knows_heredocs
+from pytest_dockerlab.errors import BuildFailed, LabError, UsageError
+from pytest_dockerlab.exercises.asked import AskedRun
+from pytest_dockerlab.exercises.confine import confined_build, confined_run
+from pytest_dockerlab.exercises.handed import Handed
+from pytest_dockerlab.exercises.judge import Judged
+from pytest_dockerlab.exercises.judge_dockerfile import without_syntax
+from pytest_dockerlab.exercises.policy import Policies, Policy
+from pytest_dockerlab.exercises.refusal import Refusal, findings_of, refuse
+from pytest_dockerlab.findings import CheckFailed, Finding
+from pytest_dockerlab.grade.intake import own_bases, safe_source, student, take_in
+from pytest_dockerlab.quantity import human_bytes
+from pytest_dockerlab.reference import Reference
+from pytest_dockerlab.run.spec import PublishedPort, RunSpec
+
+if TYPE_CHECKING:
+    from pytest_dockerlab.lab import Lab
+    from pytest_dockerlab.lab.build import Build
+    from pytest_dockerlab.lab.container import Container
+
+__all__ = ["Desk", "Submission"]
+
+_TAIL = 40
+
+
+class Desk:
+    """Where a submission is taken in; each exercise once, each of its images once for all checks."""
+
+    def __init__(self, folder: Path, reference: Path, policies: Policies, scratch: Path | None, *, nonce: str) -> None:
+        """Args:
+        folder: the submission's.
+        reference: the folder of the exercises' own solutions, which say what bases there are.
+        scratch: for the copy; it is the caller's to remove.
+        nonce: keeps its cache apart from others'; ``""`` shares it.
+        """
+        self._folder, self._reference, self._policies, self._nonce = folder, reference, policies, nonce
+        self._scratch = scratch
+        self._own: dict[str, _Taken] = {}
+
+    def submission(self, exercise: str, *, builds: Lab, runs: Lab) -> Submission:
+        """One exercise for one check.
+
+        Args:
+            builds: owns the images, until all checks are done.
+            runs: owns the containers, until this check is done.
+        """
+        if exercise not in self._own:
+            policy = self._policies.of(exercise).with_bases(own_bases(self._reference / exercise))
+            policy = replace(policy, heredocs=policy.heredocs and knows_heredocs(builds.engine))
+            target = Path(tempfile.mkdtemp(prefix="submission-", dir=self._scratch)).resolve()
+            self._own[exercise] = _Taken(take_in(self._folder, exercise, policy, target, student()), policy, target)
+        return Submission(self._own[exercise], builds, runs, self._nonce)
+
+    def plain(self, text: str) -> str:
+        """A text without the places of the copies: the same for each run."""
+        for taken in self._own.values():
+            text = text.replace(f"{taken.root}/", "").replace(str(taken.root), ".")
+        return text
+
+
+class _Taken:
+    def __init__(self, handed: Handed, policy: Policy, root: Path) -> None:
+        self.handed, self.policy, self.root = handed, policy, root
+        self.builds: dict[int, Build | BuildFailed | CheckFailed] = {}
+        self.volumes: set[str] = set()
+
+
+class Submission:
+    """What a student handed in for one exercise. What is wrong with it is an ``AssertionError`` that says so.
+
+    Attributes:
+        exercise: its name.
+        policy: what it may do.
+    """
+
+    def __init__(self, taken: _Taken, builds: Lab, runs: Lab, nonce: str) -> None:
+        self._taken, self._builds, self._runs, self._nonce = taken, builds, runs, nonce
+        self.exercise = taken.handed.exercise
+        self.policy = taken.policy
+        self._made: list[Container] = []
+
+    def __repr__(self) -> str:
+        return f"<Submission of {self.exercise}>"
+
+    @property
+    def folder(self) -> Path:
+        """A copy of its folder; the student's own is never touched."""
+        return self._taken.handed.folder
+
+    @property
+    def dockerfile(self) -> str:
+        """Text of its Dockerfile, or of the one that its first build command names.
+
+        Raises:
+            CheckFailed: it is missing, or refused.
+        """
+        self._insist(self._taken.handed.refusals)
+        return self._taken.handed.dockerfiles[0][1]
+
+    @property
+    def commands(self) -> Judged:
+        """The command lines of ``run.txt``.
+
+        Raises:
+            CheckFailed: one of them is refused.
+        """
+        handed = self._taken.handed
+        if not handed.folder.is_dir():
+            self._insist(handed.refusals)
+        self._insist(handed.commands.refusals)
+        return handed.commands
+
+    def build(self, number: int = 0) -> Build:
+        """Its image, built once for all checks of the exercise.
+
+        Args:
+            number: of the build command in ``run.txt``, from 0; without any, 0 is ``docker build .``.
+
+        Raises:
+            CheckFailed: refused, missing, or larger than the policy allows.
+            BuildFailed: a step failed, or it took too long.
+        """
+        taken = self._taken
+        if number not in taken.builds:
+            self._insist(taken.handed.refusals)
+            try:
+                taken.builds[number] = self._build(number)
+            except (BuildFailed, CheckFailed) as error:
+                taken.builds[number] = error
+        built = taken.builds[number]
+        if isinstance(built, Exception):
+            raise built
+        return built
+
+    def run(self, number: int = 0, *, timeout: float | None = None) -> Container:
+        """A container of its own ``docker run`` (or ``create``) command, within the policy's limits.
+
+        Args:
+            number: of the command, from 0.
+            timeout: seconds for each wait; at most (and by default) the policy's.
+
+        Raises:
+            CheckFailed: no such command, or one is refused.
+            ContainerFailed: it did not start.
+        """
+        runs = self.commands.runs
+        if number >= len(runs):
+            raise CheckFailed(
+                [
+                    Finding(
+                        what=f"there is no docker run command number {number + 1}",
+                        expected=f"at least {number + 1} in {self.exercise}/run.txt",
+                        found=str(len(runs)),
+                        hint="write each command on a line of its own",
+                    )
+                ]
+            )
+        asked = runs[number]
+        own = self._own_image(asked.spec.image)
+        image = self.build(own) if own is not None else asked.spec.image
+        spec = self._confined(asked, image if not isinstance(image, str) else None)
+        limit = min(timeout or self.policy.run_seconds, self.policy.run_seconds)
+        with _students_fault():
+            container = self._runs.create_of(image, spec, timeout=limit)
+            self._made.append(container)
+            return container.start() if asked.start else container
+
+    def printed(self) -> bytes:
+        """The end of what its containers of this check printed."""
+        text = b""
+        for container in self._made:
+            with contextlib.suppress(LabError):
+                logs = container.logs(tail=_TAIL)
+                text += logs.stdout + logs.stderr
+        return text
+
+    def _insist(self, refusals: Sequence[Refusal]) -> None:
+        if refusals:
+            raise CheckFailed(findings_of(refusals))
+
+    def _build(self, number: int) -> Build:
+        handed, policy = self._taken.handed, self.policy
+        builds = handed.commands.builds
+        if number >= max(1, len(builds)):
+            self._insist(handed.commands.refusals)
+            raise CheckFailed(
+                [Finding(what=f"there is no docker build command number {number + 1}", found=str(len(builds)))]
+            )
+        asked = builds[number].spec if builds else BuildSpec(context=handed.folder)
+        spec = confined_build(asked, policy, nonce=self._nonce)
+        path = spec.dockerfile_path
+        if not Path(spec.context).is_dir() or not path.is_file():
+            missing = path if Path(spec.context).is_dir() else spec.context
+            self._insist([refuse("missing", "run.txt", str(missing).removeprefix(f"{self._taken.root}/"))])
+        text = path.read_text("utf-8-sig")
+        if (clean := without_syntax(text)) != text:
+            # In our copy, so that a .dockerignore of its own and the paths of messages stay.
+            path.write_text(clean, "utf-8")
+        with _students_fault():
+            built = self._builds.build(
+                Path(spec.context),
+                dockerfile=path,
+                args=spec.args,
+                target=spec.target,
+                platform=spec.platform,
+                no_cache=spec.no_cache,
+                network=spec.network,
+                labels=spec.labels,
+                extra_hosts=spec.extra_hosts,
+                fresh=spec.fresh,
+                timeout=spec.timeout,
+            )
+        over = [
+            Finding(what=f"the image has {size} {what}", expected=f"{most} at most", found=size)
+            for what, size, most, much in (
+                ("in its layers", human_bytes(built.image.size), human_bytes(policy.image_size),
+                 built.image.size > policy.image_size),
+                ("layers", str(len(built.image.layers)), str(policy.layers), len(built.image.layers) > policy.layers),
+            )
+            if much
+        ]  # fmt: skip
+        if over:
+            raise CheckFailed(over)
+        return built
+
+    def _own_image(self, name: str) -> int | None:
+        """Number of the build that this name is of; ``None`` for a base."""
+        wanted = _parts(name)
+        builds = self._taken.handed.commands.builds
+        for number in reversed(range(len(builds))):
+            if wanted in [_parts(tag) for tag in builds[number].spec.tags]:
+                return number
+        return 0 if wanted == _parts(self.exercise) else None
+
+    def _confined(self, asked: AskedRun, image: Build | None) -> RunSpec:
+        spec = confined_run(asked.spec, self.policy, prefix=f"{self._runs.ownership.run}-{self.exercise}")
+        if asked.publish_all and image is not None:
+            exposed = [port.partition("/") for port in image.image.config.exposed_ports]
+            known = {(port.container, port.protocol) for port in spec.ports}
+            ports = [(int(port), protocol or "tcp") for port, _, protocol in exposed if port.isdigit()]
+            more = [PublishedPort(container=port, protocol=kind) for port, kind in ports if (port, kind) not in known]
+            spec = replace(spec, ports=(*spec.ports, *more[: self.policy.ports]))
+        if spec.network == "open":
+            spec = replace(spec, network="bridge")
+        elif spec.network == "bridge" and not spec.ports and self.policy.run_network != "open":
+            # A published port needs the engine's own bridge; nothing else does. Not an internal network: an engine
+            # that writes no firewall rules (a private one) routes it to the outside all the same.
+            spec = replace(spec, network="none", aliases=())
+        for mount in spec.mounts:
+            if mount.kind == "volume" and mount.source and mount.source not in self._taken.volumes:
+                # Ours, so that it goes; until the last check, as one command may read what another wrote.
+                self._builds.volume(mount.source)
+                self._taken.volumes.add(mount.source)
+        self._check_mounts(spec)
+        return spec
+
+    def _check_mounts(self, spec: RunSpec) -> None:
+        binds = [mount for mount in spec.mounts if mount.kind == "bind"]
+        if not binds:
+            return
+        for container in self._made:
+            # One that still writes could put a link there after we have looked.
+            if any(mount.kind == "bind" and not mount.read_only for mount in container.spec.mounts):
+                with contextlib.suppress(LabError):
+                    container.kill()
+        for mount in binds:
+            if reason := safe_source(mount.source, self._taken.root):
+                raise CheckFailed([Finding(what=f"{mount.target} can't be mounted: {reason}")])
+
+
+@contextlib.contextmanager
+def _students_fault() -> Iterator[None]:
+    """What can't be meant was the student's to write, not the check's."""
+    try:
+        yield
+    except UsageError as error:
+        raise CheckFailed([Finding(what=error.what, hint=error.remedy)]) from None
+
+
+def _parts(name: str) -> tuple[str, str, str]:
+    parsed = Reference.parse(name)
+    return parsed.host, parsed.path, parsed.tag

@@ -1,0 +1,210 @@
+"""dockerlab grade: results on disk, killed and gone on with, what could not be graded, a course's own proof."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_dockerlab import Lab
+from pytest_dockerlab.cli import main
+
+ROOT = Path(__file__).parents[2]
+# No check here needs an engine: what a batch does with its processes is what these tests are of.
+CHECKS = """
+import os, pathlib, time
+import pytest
+
+def answer(config):
+    return (config.getoption("dockerlab_submission") + "/ex/answer", )[0]
+
+@pytest.mark.exercise("ex", "there")
+def test_there(request):
+    assert pathlib.Path(answer(request.config)).is_file(), "no answer"
+
+@pytest.mark.exercise("ex", "right", needs="there", points=2)
+def test_right(request):
+    text = pathlib.Path(answer(request.config)).read_text().strip()
+    if text == "engine" and not (pathlib.Path(__file__).parents[1] / "mended").exists():
+        raise OSError("the disk is full")
+    if text == "hang":
+        time.sleep(1000)
+    if text == "die":
+        os._exit(9)
+    assert text == "42"
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path, lab_session: Lab, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A course, and the folder of a class; the run's own engine is the batch's, too."""
+    monkeypatch.setenv("DOCKERLAB_ENGINE", lab_session.engine.endpoint.url)
+    tests = tmp_path / "course" / "tests"
+    tests.mkdir(parents=True)
+    (tests / "test_it.py").write_text(CHECKS)
+    return tmp_path
+
+
+def hand_in(place: Path, **answers: str) -> None:
+    """Answers, by student."""
+    for student, text in answers.items():
+        own = place / "class" / student / "ex"
+        own.mkdir(parents=True)
+        (own / "answer").write_text(text)
+
+
+def command(place: Path, *more: str, out: str = "out") -> list[str]:
+    """A command line for this class."""
+    return ["grade", str(place / "class"), "--course", str(place / "course"), "--out", str(place / out), *more]
+
+
+def results(place: Path, out: str = "out") -> dict[str, Any]:
+    """What a batch wrote, without how long it took."""
+    found = {path.stem: json.loads(path.read_text("utf-8")) for path in (place / out).glob("*.json")}
+    for each in found.values():
+        for check in each["checks"]:
+            del check["seconds"]
+    return found
+
+
+def test_what_cant_be_graded_is_graded_again(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The engine's fault, a process that dies and one that hangs lose nobody's points; the others are graded."""
+    hand_in(place, ann="42", bob="41", cat="engine", dan="die")
+    assert main(command(place, "--jobs", "2")) == 3
+    assert "about" in capsys.readouterr().err
+    hand_in(place, eve="hang")
+    assert main(command(place, "--only", "eve", "--timeout", "4s", "--format", "markdown,csv", "--lang", "ja")) == 3
+    found = results(place)
+    assert {name: (each["outcome"], each["points"]) for name, each in found.items()} == {
+        "ann": ("graded", 3),
+        "bob": ("graded", 1),
+        "cat": ("not_gradable", 1),
+        "dan": ("not_gradable", 0),
+        "eve": ("not_gradable", 0),
+    }
+    assert {each["max_points"] for each in found.values()} == {3}
+    assert "the disk is full" in found["cat"]["reason"]
+    assert found["dan"]["reason"].startswith("its process ended with 9")
+    assert found["eve"]["reason"] == "it took more than 4 s"
+    said = capsys.readouterr()
+    assert "3 not gradable, no points lost" in said.err
+    assert "ann" in said.out
+    assert {path.name for path in (place / "out").iterdir()} == {
+        "class.csv",
+        *(f"{name}{suffix}" for name in found for suffix in (".json", ".md")),
+    }
+    (place / "course" / "mended").touch()
+    for student in ("dan", "eve"):
+        (place / "class" / student / "ex" / "answer").write_text("42")
+    assert main(command(place, "--rerun", "not-gradable")) == 0
+    again = results(place)
+    assert {name: each["points"] for name, each in again.items()} == {"ann": 3, "bob": 1, "cat": 1, "dan": 3, "eve": 3}
+    assert "1/3" in capsys.readouterr().err
+
+
+def test_killed_and_gone_on_with_it_gives_the_same(place: Path) -> None:
+    """kill -9 in the middle leaves whole results only; --resume makes the others, and keeps those."""
+    hand_in(place, ann="42", bob="41", cat="", dan="42")
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    program = "import sys; from pytest_dockerlab.cli import main; sys.exit(main(sys.argv[1:]))"
+    batch = subprocess.Popen(
+        [sys.executable, "-c", program, *command(place)],
+        env=environ,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 120
+    while not list((place / "out").glob("*.json")) and batch.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    batch.send_signal(signal.SIGKILL)
+    batch.wait()
+    (place / "out" / "cat.json").write_text('{"version": 1, "stud')
+    before = (place / "out" / "ann.json").stat().st_mtime_ns
+    assert main(command(place, "--resume")) == 0
+    assert (place / "out" / "ann.json").stat().st_mtime_ns == before
+    assert main(command(place, "--jobs", "2", out="whole")) == 0
+    assert results(place) == results(place, "whole")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--only", "nobody"), "no submission of 'nobody'"),
+        (("--format", "pdf"), "--format: no such format: 'pdf'"),
+        (("--jobs", "0"), "--jobs: 0"),
+        (("--course", "nowhere"), "no course at nowhere"),
+    ],
+)
+def test_a_wrong_command_line_is_told(
+    place: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str
+) -> None:
+    """Before anything is graded, with exit code 2."""
+    hand_in(place, ann="42")
+    assert main(command(place, *arguments)) == 2
+    told = capsys.readouterr().err
+    assert said in told
+    assert "→" in told
+    assert not list(place.glob("out/*"))
+
+
+def test_results_are_not_written_over_unasked(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder with results needs a word on what is to become of them; --only grades its students again."""
+    hand_in(place, ann="42", bob="42")
+    assert main(command(place, "--only", "ann")) == 0
+    assert main(command(place)) == 2
+    assert "has results of 1 students" in capsys.readouterr().err
+    assert main(command(place, "--only", "bob")) == 0
+    assert set(results(place)) == {"ann", "bob"}
+
+
+def test_a_course_that_cant_be_read_is_told(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With what pytest says of it."""
+    hand_in(place, ann="42")
+    (place / "course" / "tests" / "test_more.py").write_text("import nothing_of_this_name")
+    assert main(command(place)) == 2
+    told = capsys.readouterr().err
+    assert "can't be collected" in told
+    assert "nothing_of_this_name" in told
+
+
+def test_a_check_that_proves_nothing_is_found(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """--self-test: one that an empty submission passes, one that no wrong submission fails, one that fails too much."""
+    course = place / "course"
+    (course / "tests" / "test_more.py").write_text(
+        "import pytest\n@pytest.mark.exercise('ex', 'always')\ndef test_always(): pass\n"
+    )
+    for folder, text in {
+        "dockerfiles/ex": "42",
+        "wrong/ex/right": "41",
+        "wrong/ex/always": "41",
+        "near/ex/spaces": " 42 ",
+        "near/ex/words": "forty-two",
+    }.items():
+        (course / folder).mkdir(parents=True)
+        (course / folder / "answer").write_text(text)
+    assert main(["grade", "--self-test", "--course", str(course), "--jobs", "2"]) == 1
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("✗")]
+    assert [line.partition(": ")[0] + ": " + line.partition(": ")[2][:25] for line in said] == [
+        "✗ empty: reaches 1 points by ex/al",
+        "✗ near-ex-words: ex/right fails: assert 'f",
+        "✗ ex/there: no wrong submission prove",
+        "✗ wrong-ex-always: fails ex/right, and not e",
+    ]
+
+
+def test_the_checks_of_our_exercises_are_proven(
+    lab_session: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The solutions get all, an empty submission nothing, each wrong one fails what it is made for and no more."""
+    monkeypatch.setenv("DOCKERLAB_ENGINE", lab_session.engine.endpoint.url)
+    code = main(["grade", "--self-test", "--course", str(ROOT / "tests" / "exercises_course"), "--jobs", "2"])
+    told = capsys.readouterr().out
+    assert code == 0, told
+    assert "✓ 10 submissions prove 6 checks" in told

@@ -1,0 +1,100 @@
+"""What a student's command lines become: within the policy's limits, and never outside of the submission."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pytest_dockerlab import CheckFailed, Lab, WaitTimedOut
+from pytest_dockerlab.exercises.policy import Policies, Policy
+from pytest_dockerlab.grade.submission import Desk, Submission
+
+POLICY = Policy(bases=("alpine",), build_network="none", memory=64 * 1024**2, cpus=0.5, pids=20, log_size=100_000)
+Hand = Callable[..., Submission]
+
+
+@pytest.fixture
+def hand(lab: Lab, lab_module: Lab, tmp_path: Path) -> Hand:
+    """Hand in a Dockerfile and command lines for the exercise ``ex``."""
+
+    def make(*lines: str, dockerfile: str = "FROM alpine\n", policy: Policy = POLICY) -> Submission:
+        own = tmp_path / "handed" / "ex"
+        own.mkdir(parents=True)
+        (own / "Dockerfile").write_text(dockerfile)
+        (own / "run.txt").write_text("\n".join(lines) + "\n")
+        (tmp_path / "scratch").mkdir()
+        desk = Desk(
+            tmp_path / "handed", tmp_path, Policies(default=policy), tmp_path / "scratch", nonce=tmp_path.parent.name
+        )
+        return desk.submission("ex", builds=lab_module, runs=lab)
+
+    return make
+
+
+def test_a_container_has_the_policys_limits(hand: Hand, lab: Lab) -> None:
+    """Memory, CPU, processes, log and rights are bounded, and its network has no way out."""
+    container = hand("docker run -d ex sleep 1000").run()
+    limits, host = container.limits, container.inspect()["HostConfig"]
+    assert (limits.memory, limits.nano_cpus, limits.pids) == (POLICY.memory, 500_000_000, 20)
+    assert host["MemorySwap"] in (POLICY.memory, 0, -1)  # an engine without swap accounting keeps no number
+    assert any(option.startswith("no-new-privileges") for option in host["SecurityOpt"])
+    assert list(container.inspect()["NetworkSettings"]["Networks"]) == ["none"]
+    assert container.exec(["ip", "route"]).output == ""
+
+
+def test_a_published_port_is_reached(hand: Hand, lab: Lab) -> None:
+    """On a free port of the grader's choice, from the grading machine alone."""
+    container = hand("docker run -d -p 8080:80 ex nc -lk -p 80 -e echo hello").run()
+    (binding,) = container.inspect()["NetworkSettings"]["Ports"]["80/tcp"]
+    assert binding["HostIp"] == "127.0.0.1"
+    assert binding["HostPort"] != "8080"
+
+
+def test_a_flood_fills_no_disk(hand: Hand) -> None:
+    """The engine keeps the end of a log, and the container is out of time like any other."""
+    container = hand("docker run -d ex yes flood").run(timeout=3)
+    with pytest.raises(WaitTimedOut, match="has not ended after 3 s"):
+        container.check()
+    container.kill()
+    assert len(container.logs().both) < 3 * POLICY.log_size
+
+
+def test_a_link_that_a_container_made_is_not_mounted(hand: Hand) -> None:
+    """One command may leave a link in its folder; the next can't have it followed."""
+    submission = hand(
+        'docker run -u 0 -v "$PWD:/own" ex ln -s /etc /own/data', 'docker run -v "$PWD/data:/data" ex cat /data/passwd'
+    )
+    submission.run(0).check()
+    with pytest.raises(CheckFailed, match="/data can't be mounted: data is a link"):
+        submission.run(1)
+
+
+def test_a_missing_command_is_told(hand: Hand) -> None:
+    """With the number that the check asks for, and that of what is there."""
+    with pytest.raises(CheckFailed, match=r"there is no docker run command number 2\n(.|\n)*found: +1"):
+        hand("docker run ex true").run(1)
+
+
+def test_a_folder_that_is_not_there_is_the_students_fault(hand: Hand) -> None:
+    """A build of another folder fails the check; it is no fault of the grader."""
+    with pytest.raises(CheckFailed, match="ex/nothing_here/Dockerfile is missing"):
+        hand("docker build -t ex nothing_here").build()
+
+
+def test_an_image_that_is_too_large_is_refused(hand: Hand) -> None:
+    """Its size and its layers have limits."""
+    small = Policy(bases=("alpine",), build_network="none", layers=1, image_size=1000)
+    with pytest.raises(CheckFailed, match=r"in its layers(.|\n)*2 layers"):
+        hand(dockerfile="FROM alpine\nRUN touch /more\n", policy=small).build()
+
+
+def test_a_volume_lasts_until_the_last_check(hand: Hand, lab: Lab, lab_module: Lab) -> None:
+    """What one command writes the next reads; it is the lab's, and goes with it."""
+    submission = hand("docker run -v own:/v ex touch /v/file", "docker run -v own:/v ex ls /v")
+    submission.run(0).check()
+    assert submission.run(1).check().output == "file\n"
+    (volume,) = (mount for mount in submission.run(1).inspect()["Mounts"])
+    assert volume["Name"].startswith(lab.ownership.run)
+    assert lab_module.engine.volumes.inspect(volume["Name"])["Labels"]["org.dockerlab.run"] == lab.ownership.run
