@@ -27,7 +27,7 @@ def run_pytest(
     folder: Path, lab: Lab, *arguments: str, python: str = sys.executable, **environ: str
 ) -> subprocess.CompletedProcess[str]:
     """A run of its own on this run's engine, as a user would start it."""
-    known = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))}
+    known = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_", "PYTHON"))}
     return subprocess.run(
         [python, "-m", "pytest", "-p", "dockerlab", "-p", "no:cacheprovider", *arguments],
         cwd=folder,
