@@ -129,7 +129,7 @@ def file_checks(url: str, image: str, rounds: int, peers: Path | None) -> dict[s
         for script, text in (("test_ours.py", OURS), ("test_testinfra.py", TESTINFRA)):
             (folder / script).write_text(text.format(files=dict(files), image=image), "utf-8")
         (folder / "structure.json").write_text(_structure(files), "utf-8")
-        ours = [sys.executable, "-m", "pytest", *quiet, "-p", "no:xdist", "-p", "dockerlab", "test_ours.py"]
+        ours = [sys.executable, "-m", "pytest", *quiet, "-p", "dockerlab", "test_ours.py"]
         commands = {"lab, index on disk": ours, "lab, first run ever": ours}
         commands["pytest-testinfra"] = [*pytest_of, *quiet, "test_testinfra.py"]
         if structure:
@@ -138,6 +138,10 @@ def file_checks(url: str, image: str, rounds: int, peers: Path | None) -> dict[s
                 *(structure, "test", "--image", image, "--driver", "docker", "--config", "structure.json", "--quiet")
             ]
         environ = {**os.environ, "DOCKER_HOST": url, "DOCKERLAB_ENGINE": url, "DOCKERLAB_CACHE": str(cache)}
+        # Else whoever was not compiled when installed pays for that in each round.
+        environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        # Nor for plugins that happen to be installed beside.
+        environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         for turn in range(rounds + 1):  # the first one warms up
             for contender, command in commands.items():
                 if contender == "lab, first run ever":
