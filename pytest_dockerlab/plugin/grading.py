@@ -203,6 +203,8 @@ class Grading:
 
         if isinstance(error, pytest.skip.Exception):
             return Result(check=check, outcome="not_gradable", message=f"the check was skipped: {error}")
+        if isinstance(error, pytest.fail.Exception) and item.get_closest_marker("requires") and not self._started(item):
+            return Result(check=check, outcome="not_gradable", message=f"the engine is not fit for it: {error}")
         run = known_run(item.config)
         fault = run.fault(error, getattr(item, "fixturenames", ())) if run is not None else None
         opened = item.stash.get(_OPEN, None)
@@ -213,6 +215,10 @@ class Grading:
             for each in found.findings
         )
         return replace(found, message=self._plain(found.message), output=self._plain(found.output), findings=findings)
+
+    def _started(self, item: pytest.Item) -> bool:
+        """Whether the test itself, or a fixture of it, had begun: what fails before that is ours (``requires``)."""
+        return bool(getattr(item, "funcargs", {}))
 
     def _plain(self, text: str) -> str:
         text = self._desk.plain(text) if self._desk is not None else text

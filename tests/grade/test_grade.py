@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import pytest_dockerlab
 from pytest_dockerlab import Lab
 from pytest_dockerlab.cli import main
+from pytest_dockerlab.engine.things import labelled
 
 ROOT = Path(__file__).parents[2]
 # No check here needs an engine: what a batch does with its processes is what these tests are of.
@@ -112,17 +116,8 @@ def test_what_cant_be_graded_is_graded_again(place: Path, capsys: pytest.Capture
 def test_killed_and_gone_on_with_it_gives_the_same(place: Path) -> None:
     """kill -9 in the middle leaves whole results only; --resume makes the others, and keeps those."""
     hand_in(place, ann="42", bob="41", cat="", dan="42")
-    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-    program = "import sys; from pytest_dockerlab.cli import main; sys.exit(main(sys.argv[1:]))"
-    batch = subprocess.Popen(
-        [sys.executable, "-c", program, *command(place)],
-        env=environ,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 120
-    while not list((place / "out").glob("*.json")) and batch.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
+    batch = start(place)
+    until(lambda: list((place / "out").glob("*.json")) or batch.poll() is not None)
     batch.send_signal(signal.SIGKILL)
     batch.wait()
     (place / "out" / "cat.json").write_text('{"version": 1, "stud')
@@ -131,6 +126,53 @@ def test_killed_and_gone_on_with_it_gives_the_same(place: Path) -> None:
     assert (place / "out" / "ann.json").stat().st_mtime_ns == before
     assert main(command(place, "--jobs", "2", out="whole")) == 0
     assert results(place) == results(place, "whole")
+
+
+def test_a_batch_that_is_killed_takes_its_processes_along(place: Path, lab_session: Lab) -> None:
+    """The check that runs then ends with it, and its container is removed."""
+    label = f"org.example.{place.parent.name}-{place.name}".replace("_", "-")
+    (place / "course" / "tests" / "test_it.py").write_text(
+        "import os, pathlib, time, pytest\n"
+        "@pytest.mark.exercise('ex', 'hangs')\n"
+        "def test_hangs(submission):\n"
+        "    submission.run()\n"
+        f"    pathlib.Path({str(place / 'pid')!r}).write_text(str(os.getpid()))\n"
+        "    time.sleep(1000)\n"
+    )
+    solution = place / "course" / "dockerfiles" / "ex"
+    solution.mkdir(parents=True)
+    (solution / "Dockerfile").write_text(f"FROM alpine\nLABEL {label}=1\n")
+    (solution / "run.txt").write_text("docker run -d ex sleep 1000\n")
+    shutil.copytree(solution, place / "class" / "ann" / "ex")
+    lab_session.image("alpine")
+    batch = start(place)
+    until(lambda: (place / "pid").exists() or batch.poll() is not None)
+    assert [thing.kind for thing in labelled(lab_session.engine, {label: ""})] == ["container", "image"]
+    pid = int((place / "pid").read_text())
+    batch.send_signal(signal.SIGKILL)
+    batch.wait()
+    until(lambda: not Path(f"/proc/{pid}/cmdline").exists() or not Path(f"/proc/{pid}/cmdline").read_bytes())
+    until(lambda: not labelled(lab_session.engine, {label: ""}))
+
+
+def start(place: Path) -> subprocess.Popen[bytes]:
+    """A batch in a process of its own."""
+    environ = {**os.environ, "PYTHONPATH": str(Path(pytest_dockerlab.__file__).parents[1])}
+    program = "import sys; from pytest_dockerlab.cli import main; sys.exit(main(sys.argv[1:]))"
+    return subprocess.Popen(
+        [sys.executable, "-c", program, *command(place)],
+        env=environ,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def until(done: Callable[[], object], patience: float = 120.0) -> None:
+    """Wait for something, as long as a slow machine needs."""
+    deadline = time.monotonic() + patience
+    while not done():
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(
@@ -199,6 +241,7 @@ def test_a_check_that_proves_nothing_is_found(place: Path, capsys: pytest.Captur
     ]
 
 
+@pytest.mark.requires("local_files", "memory_limit", "cpu_limit", "pids_limit")
 def test_the_checks_of_our_exercises_are_proven(
     lab_session: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

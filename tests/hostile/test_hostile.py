@@ -16,6 +16,7 @@ from tests.hostile import corpus
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 COURSE = ROOT / "tests" / "exercises_course"
+pytestmark = pytest.mark.requires("local_files", "memory_limit", "cpu_limit", "pids_limit")
 
 
 @pytest.fixture(scope="module")

@@ -152,3 +152,19 @@ def test_a_submission_belongs_to_an_exercise(pytester: pytest.Pytester, engine: 
     ended = pytester.runpytest_subprocess()
     ended.assert_outcomes(errors=1)
     ended.stdout.fnmatch_lines(["*asks for a submission, of no exercise", "*→ give it @pytest.mark.exercise*"])
+
+
+def test_an_engine_that_lacks_something_costs_no_points(pytester: pytest.Pytester, engine: object) -> None:
+    """Not even where that fails a test (``--dockerlab-strict``)."""
+    pytester.makepyfile(
+        test_it="""
+        import pytest
+        @pytest.mark.requires("hub", "rootless", "userns_remap")
+        @pytest.mark.exercise("ex1", "a")
+        def test_it(lab): pass
+        """
+    )
+    for more in ((), ("--dockerlab-strict",)):
+        found = result(pytester, *more)
+        assert (found["outcome"], found["checks"][0]["outcome"]) == ("not_gradable", "not_gradable")
+        assert "rootless" in found["reason"] or "hub" in found["reason"]

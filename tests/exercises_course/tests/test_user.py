@@ -16,6 +16,7 @@ def test_folder(submission: Submission) -> None:
     assert_mode(image, "/created_in_Dockerfile", 0o755)
 
 
+@pytest.mark.requires("local_files")
 @pytest.mark.exercise("user", "somebody", points=1.5)
 def test_somebody(submission: Submission) -> None:
     """The command of run.txt writes to the mounted folder, as somebody who is not root."""
