@@ -25,7 +25,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-__all__ = ["file_checks", "index_costs", "print_ratios"]
+from benchmarks.bench import Bench
+from benchmarks.figures import Row, Table
+
+__all__ = ["file_checks", "index_costs", "print_ratios", "tables"]
 
 CHECKS = 60
 OURS = """
@@ -167,6 +170,15 @@ def _index(url: str, image: str, environ: Mapping[str, str]) -> None:
         "Engine(Endpoint(url=sys.argv[1], name='b', source='b')).images.get(sys.argv[2]).files.layers()"
     )
     subprocess.run([sys.executable, "-c", script, url, image], env=environ, check=True)
+
+
+def tables(bench: Bench) -> Iterator[Table]:
+    """File checks, compared with the peer that does them by exec."""
+    image = bench.lab.image("python:3.10-slim").name
+    times = file_checks(bench.url, image, 1 if bench.quick else bench.rounds, Path(bench.peers).parent)
+    names = sorted(times, key=lambda name: name != "pytest-testinfra")
+    rows = tuple(Row(name=name, seconds=tuple(times[name])) for name in names)
+    yield Table(title=f"{CHECKS} file checks of one image: exist, mode, owner", rows=rows)
 
 
 def print_ratios(times: Mapping[str, Sequence[float]], ours: str) -> None:
