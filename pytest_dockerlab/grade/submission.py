@@ -186,6 +186,12 @@ class Submission:
                 text += logs.stdout + logs.stderr
         return text
 
+    def plain(self, text: str) -> str:
+        """A text without the ids of its containers: the same for each run."""
+        for container in self._made:
+            text = text.replace(container.id, "…").replace(container.id[:12], "…")
+        return text
+
     def _insist(self, refusals: Sequence[Refusal]) -> None:
         if refusals:
             raise CheckFailed(findings_of(refusals))

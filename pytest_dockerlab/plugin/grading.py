@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Generator, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -210,17 +211,19 @@ class Grading:
         opened = item.stash.get(_OPEN, None)
         printed = opened.printed() if opened is not None and fault is None else b""
         found = result_of(check, fault or error, output=printed, seconds=seconds)
+        plain = partial(self._plain, opened)
         findings = tuple(
-            replace(each, **{name: self._plain(getattr(each, name)) for name in ("what", "expected", "found", "where")})
+            replace(each, **{name: plain(getattr(each, name)) for name in ("what", "expected", "found", "where")})
             for each in found.findings
         )
-        return replace(found, message=self._plain(found.message), output=self._plain(found.output), findings=findings)
+        return replace(found, message=plain(found.message), output=plain(found.output), findings=findings)
 
     def _started(self, item: pytest.Item) -> bool:
         """Whether the test itself, or a fixture of it, had begun: what fails before that is ours (``requires``)."""
         return bool(getattr(item, "funcargs", {}))
 
-    def _plain(self, text: str) -> str:
+    def _plain(self, opened: Submission | None, text: str) -> str:
+        text = opened.plain(text) if opened is not None else text
         text = self._desk.plain(text) if self._desk is not None else text
         return _MADE_UP.sub("", text)
 

@@ -128,6 +128,31 @@ def test_killed_and_gone_on_with_it_gives_the_same(place: Path) -> None:
     assert results(place) == results(place, "whole")
 
 
+def test_what_is_told_is_the_same_each_time(place: Path, lab_session: Lab) -> None:
+    """No id, no folder and no name that was made up for one run is in a result."""
+    (place / "course" / "tests" / "test_it.py").write_text(
+        "import pytest\n"
+        "@pytest.mark.exercise('ex', 'builds')\n"
+        "def test_builds(submission): submission.build(1)\n"
+        "@pytest.mark.exercise('ex', 'ends')\n"
+        "def test_ends(submission): submission.run().check()\n"
+        "@pytest.mark.exercise('ex', 'works')\n"
+        "def test_works(submission): submission.run(1).exec(['ls', '/nothing']).check()\n"
+    )
+    for folder in (place / "class" / "ann" / "ex", place / "course" / "dockerfiles" / "ex"):
+        folder.mkdir(parents=True)
+        (folder / "Dockerfile").write_text("FROM alpine\n")
+        (folder / "Dockerfile.wrong").write_text("FROM alpine\nRUN false\n")
+        (folder / "run.txt").write_text(
+            "docker build -t ex .\ndocker build -f Dockerfile.wrong .\n"
+            "docker run ex false\ndocker run -d ex sleep 100\n"
+        )
+    lab_session.image("alpine")
+    assert main(command(place)) == main(command(place, out="again")) == 0
+    assert results(place) == results(place, "again")
+    assert [check["outcome"] for check in results(place)["ann"]["checks"]] == ["failed"] * 3
+
+
 def test_a_batch_that_is_killed_takes_its_processes_along(place: Path, lab_session: Lab) -> None:
     """The check that runs then ends with it, and its container is removed."""
     label = f"org.example.{place.parent.name}-{place.name}".replace("_", "-")

@@ -38,29 +38,29 @@ def result(pytester: pytest.Pytester, *args: str) -> dict[str, Any]:
     return found
 
 
+WRONG = {
+    '@pytest.mark.exercise("ex1")': "*test_it.py::test_a: @pytest.mark.exercise takes an exercise and*",
+    '@pytest.mark.exercise("ex1", "a", point=1)': "*::test_a: @pytest.mark.exercise: unknown point*",
+    '@pytest.mark.exercise("ex1", "a", needs="c")': "*::test_a: ex1/a needs ex1/c, which is no check of this run",
+    '@pytest.mark.exercise("ex1", "a", needs="a")': "*::test_a: checks need each other in a circle: ex1/a*",
+    '@pytest.mark.exercise("ex1", "b")': "*::test_b: the check ex1/b is there already: *::test_a",
+    '@pytest.mark.exercise("e", "a")\n@pytest.mark.exercise("e", "c")': "*::test_a has 2 marks @pytest.mark*",
+}
+
+
 @pytest.mark.parametrize(
-    ("marks", "said"),
-    [
-        ('@pytest.mark.exercise("ex1")', "*test_it.py::test_a: @pytest.mark.exercise takes an exercise and*"),
-        ('@pytest.mark.exercise("ex1", "a", point=1)', "*::test_a: @pytest.mark.exercise: unknown point*"),
-        ('@pytest.mark.exercise("ex1", "a", needs="c")', "*::test_a: ex1/a needs ex1/c, which is no check of this run"),
-        ('@pytest.mark.exercise("ex1", "a", needs="a")', "*::test_a: checks need each other in a circle: ex1/a*"),
-        ('@pytest.mark.exercise("ex1", "b")', "*::test_b: the check ex1/b is there already: *::test_a"),
-        ('@pytest.mark.exercise("e", "a")\n@pytest.mark.exercise("e", "c")', "*::test_a has 2 marks @pytest.mark*"),
-    ],
+    ("marks", "workers"),
+    [*((marks, ()) for marks in WRONG), *((marks, ("-n1",)) for marks in WRONG if "needs" in marks)],
 )
-@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["alone", "worker"])
 def test_a_mark_that_cant_be_meant_ends_the_run(
-    pytester: pytest.Pytester, marks: str, said: str, workers: tuple[str, ...]
+    pytester: pytest.Pytester, marks: str, workers: tuple[str, ...]
 ) -> None:
-    """Before any test runs, with the test's name."""
-    if workers and "needs" not in marks:
-        pytest.skip("two of them are enough with workers")
+    """Before any test runs, with the test's name; with workers, too."""
     second = '@pytest.mark.exercise("ex1", "b")\ndef test_b(): pass'
     pytester.makepyfile(test_it=f"import pytest\n{marks}\ndef test_a(): pass\n{second}\n")
     ended = pytester.runpytest_subprocess(*workers)
     assert ended.ret == pytest.ExitCode.USAGE_ERROR
-    ended.stderr.fnmatch_lines([f"ERROR: {said}", "*→ *"])
+    ended.stderr.fnmatch_lines([f"ERROR: {WRONG[marks]}", "*→ *"])
 
 
 def test_a_check_runs_after_what_it_needs_and_not_in_vain(pytester: pytest.Pytester) -> None:
