@@ -65,6 +65,7 @@ class Run:
         self._follower: Follower | None = None
         self._presence: Presence | None = None
         self._over = False
+        self._crashed = False
         self._lost = False
 
     # The engine ---------------------------------------------------------------------------------------------------
@@ -300,6 +301,8 @@ class Run:
         Args:
             crashed: a worker ended without having removed what it made; of a worker, it was interrupted itself.
         """
+        # Called again after a Ctrl-C that broke off the first attempt, it knows less than that one did.
+        crashed = self._crashed = crashed or self._crashed
         self.note_bases()
         if crashed and not self.seat.leads:
             self._part()
@@ -317,8 +320,10 @@ class Run:
             self.tally.merge({"events": self._recorder.to_json()})
         self._bases = self._engine = self._recorder = self._presence = None
         if self.seat.leads and not self._over:
+            self._crashed = True
             self._take_down(crashed)
             self._end_watch(crashed or self._lost)
+        self._crashed = False
 
     def _part(self) -> None:
         """Not to wait for the others: they may wait for this one to say that it has collected the tests."""

@@ -43,9 +43,14 @@ PROMISE, BOUND = 10.0, 120.0
 # Loaded by each process of an inner run: tells how far the run has come. Without the sweep at the start, by which one
 # round would clean up after another one's watchdog.
 CONFTEST = """
+import faulthandler
+import os
+import signal
+
 from pytest_dockerlab.engine.api import Api
 from pytest_dockerlab.reaping import sweep
 
+faulthandler.register(signal.SIGUSR2, file=open({progress!r} + f"-trace-{{os.getpid()}}", "w"))
 sweep.sweep_at_start = lambda engine, tell: None
 send = Api.send
 
@@ -205,6 +210,7 @@ class Arena:
             run.wait(BOUND)
         except subprocess.TimeoutExpired:
             outcome.left.append(f"the run itself does not end: {(place / 'output').read_text()[-2000:]}")
+            outcome.left += _traces(place)
         finally:
             run.kill()
             run.wait()
@@ -242,6 +248,15 @@ class Arena:
                     if Owner.parse(thing.labels[LABEL_OWNER]) == owner:
                         found.append(str(thing))
         return found
+
+
+def _traces(place: Path) -> list[str]:
+    """Where each process of a run is that does not end."""
+    for path in place.glob("progress-trace-*"):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(path.name.rpartition("-")[2]), signal.SIGUSR2)
+    time.sleep(1.0)
+    return [f"{path.name}:\n{path.read_text()[-6000:]}" for path in place.glob("progress-trace-*")]
 
 
 def _environ(runtime: Path, temporary: Path) -> dict[str, str]:
