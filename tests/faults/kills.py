@@ -62,6 +62,20 @@ def counted(self, *arguments, **options):
 Api.send = counted
 """
 
+SWEEP = """
+import sys
+from pytest_dockerlab.engine.discovery import named_engine
+from pytest_dockerlab.engine.engine import Engine
+from pytest_dockerlab.reaping import beside, sweep
+from pytest_dockerlab.settings import Settings
+
+with Engine(named_engine(Settings(engine=sys.argv[1]))) as engine:
+    trouble = sweep.sweep(engine, [one for one in sweep.look(engine) if str(one.owner) == sys.argv[2]])
+    for record in beside.dead_runs():
+        beside.remove_beside(record)
+sys.exit("; ".join(trouble))
+"""
+
 SUITE = """
 import pytest
 from pytest_dockerlab import container_fixture, image_fixture
@@ -219,7 +233,7 @@ class Arena:
         # With the watchdog dead, too, it is the next run's sweep that finds what is left.
         killed = [kill for kill in outcome.hits if kill.target == "watchdog" and kill.signal == signal.SIGKILL]
         if killed and not outcome.left:
-            self._sweep(runtime, temporary)
+            self._sweep(owner, runtime, temporary)
         while left := self._left(owner, runtime, temporary):
             if time.monotonic() - end > BOUND:
                 outcome.left += left
@@ -231,11 +245,11 @@ class Arena:
             shutil.rmtree(place)
         return outcome
 
-    def _sweep(self, runtime: Path, temporary: Path) -> None:
-        words = ["-c", "import sys; from pytest_dockerlab.cli import main; sys.exit(main(sys.argv[1:]))"]
+    def _sweep(self, owner: Owner, runtime: Path, temporary: Path) -> None:
+        """What the next run's sweep would do, but for this one owner: others' watchdogs shall do their own work."""
         subprocess.run(
-            [sys.executable, *words, "sweep", "--engine", self.endpoint.url],
-            check=True, env=_environ(runtime, temporary), stdout=subprocess.DEVNULL,
+            [sys.executable, "-c", SWEEP, self.endpoint.url, str(owner)],
+            check=True, env=_environ(runtime, temporary),
         )  # fmt: skip
 
     def _left(self, owner: Owner, runtime: Path, temporary: Path) -> list[str]:
