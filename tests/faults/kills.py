@@ -70,6 +70,8 @@ from pytest_dockerlab.reaping import beside, sweep
 from pytest_dockerlab.settings import Settings
 
 with Engine(named_engine(Settings(engine=sys.argv[1]))) as engine:
+    for record in beside.dead_runs():
+        beside.end_processes(record)
     trouble = sweep.sweep(engine, [one for one in sweep.look(engine) if str(one.owner) == sys.argv[2]])
     for record in beside.dead_runs():
         beside.remove_beside(record)
@@ -233,7 +235,7 @@ class Arena:
         # With the watchdog dead, too, it is the next run's sweep that finds what is left.
         killed = [kill for kill in outcome.hits if kill.target == "watchdog" and kill.signal == signal.SIGKILL]
         if killed and not outcome.left:
-            self._sweep(owner, runtime, temporary)
+            outcome.left += self._sweep(owner, runtime, temporary)
         while left := self._left(owner, runtime, temporary):
             if time.monotonic() - end > BOUND:
                 outcome.left += left
@@ -245,12 +247,13 @@ class Arena:
             shutil.rmtree(place)
         return outcome
 
-    def _sweep(self, owner: Owner, runtime: Path, temporary: Path) -> None:
+    def _sweep(self, owner: Owner, runtime: Path, temporary: Path) -> list[str]:
         """What the next run's sweep would do, but for this one owner: others' watchdogs shall do their own work."""
-        subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-c", SWEEP, self.endpoint.url, str(owner)],
-            check=True, env=_environ(runtime, temporary),
+            check=False, env=_environ(runtime, temporary), capture_output=True, text=True,
         )  # fmt: skip
+        return [f"the sweep said: {done.stderr[-3000:]}"] if done.returncode else []
 
     def _left(self, owner: Owner, runtime: Path, temporary: Path) -> list[str]:
         """What there is of a run whose folders these are: on the engine, among the processes, on the disk."""
