@@ -43,4 +43,4 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Take down what is still up: pytest may have ended before its session did."""
     if (run := known_run(config)) is not None:
-        run.close()
+        run.close(crashed=True)

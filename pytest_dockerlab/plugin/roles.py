@@ -125,13 +125,20 @@ class Worker:
         if (error := begin(session)) is not None:
             run_of(session.config).fail(error)
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        told: dict[str, Any] = {}
-        if (run := known_run(session.config)) is not None:
-            run.close(crashed=session.exitstatus in _BROKEN)
-            told = run.tally.to_json()
-        session.config.workeroutput["dockerlab"] = told  # type: ignore[attr-defined]  # xdist's
+    # Innermost of the wrappers, so that xdist's own sends what is said here; a wrapper at all, because an interrupted
+    # session's fixtures are taken down in this hook, and may fail: the others would wait for this worker for ever.
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
+        torn = True
+        try:
+            yield
+            torn = False
+        finally:
+            told: dict[str, Any] = {}
+            if (run := known_run(session.config)) is not None:
+                run.close(crashed=torn or session.exitstatus in _BROKEN)
+                told = run.tally.to_json()
+            session.config.workeroutput["dockerlab"] = told  # type: ignore[attr-defined]  # xdist's
 
 
 class Leader:

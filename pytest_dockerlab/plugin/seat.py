@@ -138,6 +138,9 @@ class Folder:
         """At the end of the run, when no other process of it is left."""
         from pytest_dockerlab.reaping import beside
 
-        if (record := beside.RunRecord.read(self.path)) is not None:
+        record = beside.RunRecord.read(self.path)
+        if record is not None and any(record.scratch.glob("*")):
+            beside.end_processes(record)  # a registry whose worker was killed
+        if record is not None:
             beside.remove_scratch(record)
         shutil.rmtree(self.path, ignore_errors=True)

@@ -69,6 +69,7 @@ class Run:
         self._follower: Follower | None = None
         self._presence: Presence | None = None
         self._over = False
+        self._crashed = False
         self._lost = False
 
     # The engine ---------------------------------------------------------------------------------------------------
@@ -306,6 +307,8 @@ class Run:
         Args:
             crashed: a worker ended without having removed what it made; of a worker, it was interrupted itself.
         """
+        # Called again after a Ctrl-C that broke off the first attempt, it knows less than that one did.
+        crashed = self._crashed = crashed or self._crashed
         self.note_bases()
         if self.stock is not None:
             self._guard(self.stock.close)
@@ -330,11 +333,13 @@ class Run:
             self.tally.merge({"events": self._recorder.to_json()})
         self._bases = self._engine = self._recorder = self._presence = None
         if self.seat.leads and not self._over:
+            self._crashed = True
             self._take_down(crashed)
             others = any(not record["endpoint"]["private"] for record in self.folder.records(_ENGINE))
             self._over = watch.end(self.folder, left=crashed or self._lost)
             if self._over and self._lost and others:
                 self.tally.trouble.append(watch.WAITS)
+        self._crashed = False
 
     def _part(self) -> None:
         """Not to wait for the others: they may wait for this one to say that it has collected the tests."""

@@ -42,6 +42,7 @@ def run_sweep(settings: Settings, *, dry_run: bool, with_kept: bool, host: str) 
     seen = 0
     verb = "would remove" if dry_run else "removed"
     endpoints = _endpoints(settings)
+    seen += _processes(verb, dry_run=dry_run)
     for endpoint in endpoints:
         try:
             seen += _one_engine(endpoint, verb, trouble, dry_run=dry_run, with_kept=with_kept, host=host)
@@ -110,12 +111,24 @@ def _end_kept(endpoint: Endpoint) -> None:
                 print(f"  removed {what}")
 
 
-def _beside(verb: str, *, dry_run: bool) -> int:
-    """Processes and folders of dead runs: how much was there."""
+def _processes(verb: str, *, dry_run: bool) -> int:
+    """What still runs of dead runs, before anything else: it may go on making things."""
     seen = 0
     for record in beside.dead_runs():
         rows = [f"process {pid}" for pid in sorted(beside.processes(record))]
-        rows += [f"folder {path}" for path in (record.scratch, record.folder) if path.is_dir()]
+        if not dry_run:
+            beside.end_processes(record)
+        for what in rows:
+            print(f"{verb} {what} (run {record.run}, {_said(record.owner)})")
+        seen += len(rows)
+    return seen
+
+
+def _beside(verb: str, *, dry_run: bool) -> int:
+    """Folders of dead runs: how much was there."""
+    seen = 0
+    for record in beside.dead_runs():
+        rows = [f"folder {path}" for path in (record.scratch, record.folder) if path.is_dir()]
         if not dry_run:
             beside.remove_beside(record)
         for what in rows:

@@ -69,10 +69,13 @@ def sweep(engine: Engine, found: Iterable[Found]) -> list[str]:
 def sweep_at_start(engine: Engine, tell: Callable[[str], None]) -> None:
     """Before a run's first test: remove what dead runs left; never raises, and is silent where there is nothing."""
     try:
+        records = tuple(beside.dead_runs())
+        for record in records:
+            beside.end_processes(record)  # first: what goes on making things
         found = look(engine)
         dead = [one for one in found if one.verdict == "dead"]
         trouble = sweep(engine, dead)
-        gone = [*_count(dead), *(what for record in beside.dead_runs() for what in beside.remove_beside(record))]
+        gone = [*_count(dead), *(what for record in records for what in beside.remove_beside(record))]
     except (LabError, OSError) as error:
         tell(f"what dead runs left was not looked for: {str(error).splitlines()[0]}")
         return

@@ -43,9 +43,14 @@ PROMISE, BOUND = 10.0, 120.0
 # Loaded by each process of an inner run: tells how far the run has come. Without the sweep at the start, by which one
 # round would clean up after another one's watchdog.
 CONFTEST = """
+import faulthandler
+import os
+import signal
+
 from pytest_dockerlab.engine.api import Api
 from pytest_dockerlab.reaping import sweep
 
+faulthandler.register(signal.SIGUSR2, file=open({progress!r} + f"-trace-{{os.getpid()}}", "w"))
 sweep.sweep_at_start = lambda engine, tell: None
 send = Api.send
 
@@ -55,6 +60,22 @@ def counted(self, *arguments, **options):
     return send(self, *arguments, **options)
 
 Api.send = counted
+"""
+
+SWEEP = """
+import sys
+from pytest_dockerlab.engine.discovery import named_engine
+from pytest_dockerlab.engine.engine import Engine
+from pytest_dockerlab.reaping import beside, sweep
+from pytest_dockerlab.settings import Settings
+
+with Engine(named_engine(Settings(engine=sys.argv[1]))) as engine:
+    for record in beside.dead_runs():
+        beside.end_processes(record)
+    trouble = sweep.sweep(engine, [one for one in sweep.look(engine) if str(one.owner) == sys.argv[2]])
+    for record in beside.dead_runs():
+        beside.remove_beside(record)
+sys.exit("; ".join(trouble))
 """
 
 SUITE = """
@@ -205,6 +226,7 @@ class Arena:
             run.wait(BOUND)
         except subprocess.TimeoutExpired:
             outcome.left.append(f"the run itself does not end: {(place / 'output').read_text()[-2000:]}")
+            outcome.left += _traces(place)
         finally:
             run.kill()
             run.wait()
@@ -213,7 +235,7 @@ class Arena:
         # With the watchdog dead, too, it is the next run's sweep that finds what is left.
         killed = [kill for kill in outcome.hits if kill.target == "watchdog" and kill.signal == signal.SIGKILL]
         if killed and not outcome.left:
-            self._sweep(runtime, temporary)
+            outcome.left += self._sweep(owner, runtime, temporary)
         while left := self._left(owner, runtime, temporary):
             if time.monotonic() - end > BOUND:
                 outcome.left += left
@@ -225,12 +247,13 @@ class Arena:
             shutil.rmtree(place)
         return outcome
 
-    def _sweep(self, runtime: Path, temporary: Path) -> None:
-        words = ["-c", "import sys; from pytest_dockerlab.cli import main; sys.exit(main(sys.argv[1:]))"]
-        subprocess.run(
-            [sys.executable, *words, "sweep", "--engine", self.endpoint.url],
-            check=True, env=_environ(runtime, temporary), stdout=subprocess.DEVNULL,
+    def _sweep(self, owner: Owner, runtime: Path, temporary: Path) -> list[str]:
+        """What the next run's sweep would do, but for this one owner: others' watchdogs shall do their own work."""
+        done = subprocess.run(
+            [sys.executable, "-c", SWEEP, self.endpoint.url, str(owner)],
+            check=False, env=_environ(runtime, temporary), capture_output=True, text=True,
         )  # fmt: skip
+        return [f"the sweep said: {done.stderr[-3000:]}"] if done.returncode else []
 
     def _left(self, owner: Owner, runtime: Path, temporary: Path) -> list[str]:
         """What there is of a run whose folders these are: on the engine, among the processes, on the disk."""
@@ -242,6 +265,15 @@ class Arena:
                     if Owner.parse(thing.labels[LABEL_OWNER]) == owner:
                         found.append(str(thing))
         return found
+
+
+def _traces(place: Path) -> list[str]:
+    """Where each process of a run is that does not end."""
+    for path in place.glob("progress-trace-*"):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(path.name.rpartition("-")[2]), signal.SIGUSR2)
+    time.sleep(1.0)
+    return [f"{path.name}:\n{path.read_text()[-6000:]}" for path in place.glob("progress-trace-*")]
 
 
 def _environ(runtime: Path, temporary: Path) -> dict[str, str]:
