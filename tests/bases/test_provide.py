@@ -61,6 +61,7 @@ def _bases(images: FakeImages, *, hub: bool = True, private: bool = False, **set
         endpoint=Endpoint(url="unix:///x", name="engine", source="test", private=private),
         info=SimpleNamespace(platform=Platform()),
         capabilities=SimpleNamespace(has=lambda name: hub),
+        scratch=None,
     )
     return Bases(engine, Settings(**settings))
 

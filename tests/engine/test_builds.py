@@ -23,7 +23,9 @@ from pytest_dockerlab.engine.build_errors import failure_of
 from pytest_dockerlab.engine.builds import build, choose_builder, load_dockerfile
 from pytest_dockerlab.engine.buildx import buildx_arguments, find_buildx
 from pytest_dockerlab.engine.context import pack, plan_context
+from pytest_dockerlab.engine.endpoint import Endpoint
 from pytest_dockerlab.engine.engine import Engine
+from pytest_dockerlab.engine.pulse import Pulse
 from pytest_dockerlab.errors import (
     BaseImageMissing,
     BuildFailed,
@@ -366,6 +368,9 @@ class _Broken:
         )
         api = SimpleNamespace(_post=lambda *a, **k: response, _url=lambda path: path)
         self.docker = SimpleNamespace(api=api)
+        # Over ssh nobody asks whether it still answers: what it says is all that there is.
+        pulse = Pulse(Endpoint(url="ssh://gone", name="x", source="y"), 60.0)
+        self.api = SimpleNamespace(pulse=pulse, cutter=lambda: lambda: None)
         self.endpoint = SimpleNamespace(url="unix:///gone.sock", name="x", source="y", private=False)
         self.info = SimpleNamespace(product="Docker Engine", version="28.1", containerd_store=False)
         self.capabilities = SimpleNamespace(has=lambda name: False, require=lambda name: None)

@@ -30,7 +30,7 @@ def engine_like(info: EngineInfo = DOCKER, endpoint: Endpoint = SOCKET, answer: 
         if answer is not None:
             raise answer
 
-    return SimpleNamespace(info=info, endpoint=endpoint, api=SimpleNamespace(json=send, send=send))
+    return SimpleNamespace(info=info, endpoint=endpoint, api=SimpleNamespace(json=send, send=send), scratch=None)
 
 
 def test_an_unknown_name_is_an_error_that_lists_the_known() -> None:

@@ -114,7 +114,7 @@ def test_it(lab):
 
 
 def test_an_engine_that_is_stopped_in_a_build_and_a_teardown(run: Run, mortal: Mortal) -> None:
-    """A build is no failed build, and a lab that can't be emptied says what is left, and that it will go."""
+    """A build is no failed build, and the summary says which containers are left, and that they will go."""
     result = run(
         """
 from pytest_dockerlab.build.spec import BuildSpec
@@ -129,17 +129,12 @@ def test_it(lab, tmp_path):
         mortal.kill,
     )
     mortal.start()
-    result.assert_outcomes(errors=2)
+    result.assert_outcomes(errors=1)
     result.stdout.re_match_lines([r"E .*errors\.EngineError: .* the build .* \[2/2\] RUN sleep 600 .*"])
     result.stdout.no_fnmatch_line("*urllib3*")
-    result.stdout.fnmatch_lines(["*- dockerlab: the engine's fault -*", "*ERROR at teardown of test_it*"])
-    result.stdout.fnmatch_lines(
-        [
-            "*3 of * things of this lab could not be removed:",
-            "*container * of alpine: *",
-            "*they go when it answers again",
-        ]
-    )
+    result.stdout.fnmatch_lines(["*- dockerlab: the engine's fault -*"])
+    # Removed in the background: told at the end, not as an error of the test.
+    result.stdout.fnmatch_lines(["left over   container * of alpine: * does not answer: *"] * 3)
     result.stdout.fnmatch_lines(["left over   *", "left over   a watchdog waits for the engine to answer again, *"])
 
 

@@ -117,6 +117,9 @@ def open_lab(page: Page, box: Container, token: str = "") -> None:
     Raises:
         AssertionError: it wants a token, or another one.
     """
+    # A machine that is busy lets JupyterLab's theme time out: it says so in a dialog, and works without.
+    late_theme = page.locator(".jp-Dialog").filter(has_text="Error Loading Theme")
+    page.add_locator_handler(late_theme, lambda dialog: dialog.locator("button.jp-mod-accept").click())
     page.goto(box.url(8888, "/lab?reset" + (f"&token={token}" if token else "")))
     launcher, login = page.locator(".jp-Launcher-body"), page.locator("#password_input")
     launcher.or_(login).first.wait_for()
