@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_dockerlab.engine.image_files import EngineFiles, FileContainers
@@ -110,7 +111,19 @@ class Images:
         params: dict[str, object] = {"fromImage": repository, "tag": name.digest or name.tag}
         if platform is not None:
             params["platform"] = str(platform)
-        return self._transfer("/images/create", params, name, ref, on_progress)
+        pulled = self._transfer("/images/create", params, name, ref, on_progress)
+        return replace(pulled, layers=(*self._unmentioned(ref, pulled), *pulled.layers))
+
+    def _unmentioned(self, ref: str, pulled: Transfer) -> tuple[LayerTransfer, ...]:
+        """Layers that were there already: containerd's store does not speak of them, as the graph drivers do.
+
+        They are the lowest ones: a layer is unpacked over those below it.
+        """
+        layers = self.get(ref).layers
+        return tuple(
+            LayerTransfer(id=layer.removeprefix("sha256:")[:12], status="Already exists")
+            for layer in layers[: max(0, len(layers) - len(pulled.layers))]
+        )
 
     def push(self, ref: str, on_progress: Progress | None = None) -> Transfer:
         """Send an image to the registry that its name names.

@@ -1,0 +1,57 @@
+"""The engines of Debian's suites: which there are, and what a root file system of each needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["ENGINES", "IN_CI", "Edition", "chosen"]
+
+_DOCKER = ("docker.io", "containerd", "runc", "iptables", "iproute2", "ca-certificates")
+_PODMAN = ("podman", "netavark", "aardvark-dns", "runc", "iptables", "iproute2", "ca-certificates")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edition:
+    """One engine, as a suite of Debian packages it.
+
+    Attributes:
+        name: what the command line and the table call it.
+        suite: Debian's code name.
+        program: ``dockerd`` or ``podman``.
+        features: of ``daemon.json``.
+    """
+
+    name: str
+    suite: str
+    program: str = "dockerd"
+    packages: tuple[str, ...] = _DOCKER
+    features: Mapping[str, bool] = field(default_factory=dict)
+
+
+ENGINES: Mapping[str, Edition] = {
+    edition.name: edition
+    for edition in (
+        Edition(name="docker-20.10", suite="bookworm"),
+        Edition(name="docker-26.1", suite="trixie"),
+        Edition(name="docker-28.5", suite="forky", features={"containerd-snapshotter": False}),
+        Edition(name="docker-28.5-containerd", suite="forky", features={"containerd-snapshotter": True}),
+        Edition(name="podman-4.3", suite="bookworm", program="podman", packages=_PODMAN),
+        Edition(name="podman-5.4", suite="trixie", program="podman", packages=_PODMAN),
+    )
+}
+#: What each run of all tests asks, besides the engine that it uses itself.
+IN_CI = ("docker-28.5", "docker-28.5-containerd", "podman-5.4")
+
+
+def chosen(names: str) -> tuple[Edition, ...]:
+    """The editions of a list with commas; ``all`` and ``ci`` are lists, too.
+
+    Raises:
+        SystemExit: no such engine.
+    """
+    wanted = {"all": tuple(ENGINES), "ci": IN_CI}.get(names) or tuple(names.split(","))
+    for name in wanted:
+        if name not in ENGINES:
+            raise SystemExit(f"no such engine: {name!r} → all, ci, or some of {', '.join(ENGINES)}")
+    return tuple(ENGINES[name] for name in wanted)
