@@ -75,7 +75,7 @@ with Engine(named_engine(Settings(engine=sys.argv[1]))) as engine:
     trouble = sweep.sweep(engine, [one for one in sweep.look(engine) if str(one.owner) == sys.argv[2]])
     for record in beside.dead_runs():
         beside.remove_beside(record)
-sys.exit("; ".join(trouble))
+sys.exit("; ".join(trouble) or 0)
 """
 
 SUITE = """

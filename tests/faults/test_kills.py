@@ -21,7 +21,7 @@ def test_killed_runs_leave_nothing(private_engines: None, seed: int) -> None:
 
     Neither container, network, volume nor image of it, no process, and no folder.
     """
-    # On an engine of its own: on the run's, other runs would sweep up after a watchdog that does not do its work.
+    # On an engine of its own: on the run's, other tests' runs would sweep up after a watchdog that does not work.
     # As a file, not as a module: what is installed is tested, not what lies beside this folder.
     command = [sys.executable, str(Path(__file__).with_name("kills.py")), "--count", str(KILLS), "--seed", str(seed)]
     done = subprocess.run(
