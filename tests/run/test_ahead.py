@@ -110,7 +110,7 @@ def test_every_setting_was_thought_of() -> None:
         *("image", "command", "entrypoint", "env", "user", "workdir", "limits", "hostname", "extra_hosts"),
         *("read_only", "cap_add", "cap_drop", "security_opt", "init", "labels", "healthcheck", "stop_signal"),
         *("shm_size", "mounts", "ports", "network", "aliases", "privileged", "tty", "stdin", "platform", "name"),
-        *("restart", "auto_remove"),
+        *("restart", "auto_remove", "log_size"),
     }
     assert not may_be_ahead(RunSpec(image="a", platform=Platform()))
     assert may_be_ahead(RunSpec(image="a", healthcheck=Healthcheck(test=("NONE",))))
