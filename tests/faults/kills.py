@@ -85,7 +85,7 @@ from pytest_dockerlab import container_fixture, image_fixture
 image = image_fixture("FROM alpine\\nRUN echo {round} > /made\\n", scope="run")
 shared = container_fixture(image, ["sleep", "600"], scope="run")
 
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", range(3))
 def test_life(lab, lab_module, shared, number):
     mounts = {{lab.volume(): "/data", lab.owned_dir(1111): "/mine"}}
     box = lab.run("alpine", ["sleep", "600"], init=True, volumes=mounts, network=lab.network())
