@@ -19,7 +19,9 @@ __all__ = ["MOST", "run"]
 #: More failures than this are no chance.
 MOST = 5
 _FAILED = 1  # pytest.ExitCode.TESTS_FAILED: anything else ended the run before all tests were run
-_CACHE = Path(".pytest_cache/v/cache/lastfailed")
+# Named, because tox would have it in its environment's folder.
+_FOLDER = Path(".pytest_cache")
+_CACHE = _FOLDER / "v/cache/lastfailed"
 
 
 def run(
@@ -55,7 +57,8 @@ def run(
 
 
 def _pytest(arguments: Sequence[str]) -> int:
-    return subprocess.run([sys.executable, "-m", "pytest", *arguments], check=False).returncode
+    command = [sys.executable, "-m", "pytest", "-o", f"cache_dir={_FOLDER}", *arguments]
+    return subprocess.run(command, check=False).returncode
 
 
 def _failures() -> Sequence[str]:
