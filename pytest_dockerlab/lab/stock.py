@@ -254,6 +254,8 @@ class Stock:
             if not made:
                 self._failed.append(item.order.spec)
             unwanted = not (item.wanted and made)
+            if made and not item.wanted:
+                self._stale.append(item.order.spec)  # made for nothing, though it was dropped before it was there
         if unwanted:
             self._remove(item)
         item.settled.set()
