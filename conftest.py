@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -46,3 +49,22 @@ def private_engines(need: Need) -> None:
     from pytest_dockerlab.engine import private
 
     need(private.missing())
+
+
+@pytest.fixture
+def runtime(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Inner runs depend on nothing of the outer one's environment, and share no run-time folder with it.
+
+    The folder is not ``tmp_path``, whose length a socket's path can't bear.
+    """
+    for name in list(os.environ):
+        if name.startswith(("DOCKERLAB_", "DOCKER_")) and name != "DOCKERLAB_CACHE":
+            monkeypatch.delenv(name)
+    monkeypatch.delenv("CI", raising=False)
+    parent = Path(tempfile.mkdtemp(prefix="dl-"))
+    monkeypatch.setenv("DOCKERLAB_RUNTIME", str(parent / "rt"))
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    # After pytester, which takes it away.
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p dockerlab -p xdist")
+    yield parent / "rt"
+    shutil.rmtree(parent)

@@ -130,8 +130,8 @@ class Stock:
                     continue
                 kept.append(item)
             self._items = kept
-            # Made for nothing: what was foreseen was wrong.
-            self._stale.extend(item.order.spec for item in left if item.state == "made")
+            # Made for nothing, be it done or not: what was foreseen was wrong.
+            self._stale.extend(item.order.spec for item in left if item.state in ("making", "made"))
             ahead = sum(item.state == "ordered" for item in kept)
             while len(self._threads) < min(_MAKERS, ahead):
                 self._threads.append(threading.Thread(target=self._make_all, name="dockerlab-maker", daemon=True))
@@ -254,8 +254,6 @@ class Stock:
             if not made:
                 self._failed.append(item.order.spec)
             unwanted = not (item.wanted and made)
-            if made and not item.wanted:
-                self._stale.append(item.order.spec)  # made for nothing, though it was dropped before it was there
         if unwanted:
             self._remove(item)
         item.settled.set()

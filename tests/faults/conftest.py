@@ -1,12 +1,9 @@
-"""What tests of faults share: an engine of the module's own, and runs of pytest inside of a test."""
+"""What tests of faults share: an engine of the module's own."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -30,22 +27,3 @@ def mortal(private_engines: None, lab_session: Lab, tmp_path_factory: pytest.Tem
         yield mortal
     finally:
         mortal.close()
-
-
-@pytest.fixture
-def runtime(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Inner runs depend on nothing of the outer one's environment, and share no run-time folder with it.
-
-    The folder is not ``tmp_path``, whose length a socket's path can't bear.
-    """
-    for name in list(os.environ):
-        if name.startswith(("DOCKERLAB_", "DOCKER_")) and name != "DOCKERLAB_CACHE":
-            monkeypatch.delenv(name)
-    monkeypatch.delenv("CI", raising=False)
-    parent = Path(tempfile.mkdtemp(prefix="dl-"))
-    monkeypatch.setenv("DOCKERLAB_RUNTIME", str(parent / "rt"))
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    # After pytester, which takes it away.
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p dockerlab -p xdist")
-    yield parent / "rt"
-    shutil.rmtree(parent)
