@@ -134,10 +134,9 @@ def _header(
 
 def _check(block: bytes, archive: str) -> None:
     promised = _number(block[148:156], "checksum", _MOST_SIZE, archive)
-    rest = block[:148] + block[156:]
-    found = sum(rest) + 8 * ord(" ")
+    counted = block[:148] + b" " * 8 + block[156:]
     # Some old programs added the bytes up as signed ones.
-    if promised not in (found, found - 256 * sum(1 for byte in rest if byte > 127)):
+    if promised != sum(counted) and promised != sum(memoryview(counted).cast("b")):
         raise _damaged(archive, "a header's checksum is wrong")
 
 

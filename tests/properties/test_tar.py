@@ -250,6 +250,17 @@ def test_what_no_archive_should_have_is_named(data: bytes, message: str) -> None
     assert caught.value.remedy
 
 
+def test_a_checksum_of_signed_bytes_is_right_too() -> None:
+    """Some old programs added them up so; any other sum is damage."""
+    block = bytearray(header("é".encode() * 3))
+    signed = int(block[148:154], 8) - 256 * 6
+    block[148:154] = b"%06o" % signed
+    assert [entry.path for entry in scanned(bytes(block)).files] == ["/ééé"]
+    block[148:154] = b"%06o" % (signed + 256)
+    with pytest.raises(FormatError, match="checksum is wrong"):
+        scanned(bytes(block))
+
+
 def test_extended_headers_without_end_are_no_recursion() -> None:
     """tarfile calls itself for each one."""
     data = b"".join(header(b"long", kind=b"L", size=b"00000000002\0") + padded(b"ab") for _ in range(5000)) + header()
