@@ -71,7 +71,7 @@ def _policy() -> Iterator[str]:
     for each in fields(Policy):
         value = getattr(default, each.name)
         shown = human_bytes(value) if each.name in _SIZES else f"{value:g}" if isinstance(value, float) else str(value)
-        shown = {"()": "none", "True": "true", "False": "false"}.get(shown, shown)
+        shown = {"()": "none", "{}": "none", "True": "true", "False": "false"}.get(shown, shown)
         yield f"| `{each.name}` | {shown} | {documented[each.name]} |"
 
 

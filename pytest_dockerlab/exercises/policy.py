@@ -42,6 +42,7 @@ class Policy:
         run_network: of containers that ask for none: ``none``, ``bridge`` (if ports are published, else
             ``none``), ``open`` (the engine's own bridge, with its way out).
         permits: reasons (of ``PERMITTABLE``) that are none here, such as ``privileged``.
+        variables: that a command may use, ``$NAME``, and what they stand for.
         heredocs: the engine's builder knows here-documents; where it does not, it would read their lines as
             instructions, and they are refused.
         lowest_port: on the host.
@@ -61,6 +62,7 @@ class Policy:
     build_network: BuildNetwork = "index"
     run_network: RunNetwork = "bridge"
     permits: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict, hash=False)
     heredocs: bool = True
     lowest_port: int = 1024
     context_size: int = 100 * _MIB
@@ -207,6 +209,12 @@ def _addresses(value: object) -> tuple[str, ...]:
     return addresses
 
 
+def _variables(value: object) -> Mapping[str, str]:
+    if not isinstance(value, Mapping) or not all(isinstance(text, str) for text in value.values()):
+        raise UsageError(f"not names and texts: {value!r}", remedy='write {NAME = "text"}')
+    return dict(value)
+
+
 def _switch(value: object) -> bool:
     if not isinstance(value, bool):
         raise UsageError(f"neither true nor false: {value!r}", remedy="write true or false")
@@ -249,6 +257,7 @@ _READERS: Mapping[str, Callable[[Any], object]] = {
     "build_network": _one_of(BuildNetwork),
     "run_network": _one_of(RunNetwork),
     "permits": _names,
+    "variables": _variables,
     "heredocs": _switch,
     "lowest_port": _count,
     "context_size": _size,

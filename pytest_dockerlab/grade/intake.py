@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from pytest_dockerlab.build.dockerfile import parse
@@ -19,9 +20,9 @@ __all__ = ["own_bases", "policies_of", "safe_source", "student", "take_in"]
 _USER = 1000
 
 
-def student() -> Shell:
+def student(variables: Mapping[str, str] | None = None) -> Shell:
     """What ``$(id -u)`` and the like stand for: never root, whose files everybody's container may write."""
-    return Shell(uid=os.getuid() or _USER, gid=os.getgid() or _USER)
+    return Shell(uid=os.getuid() or _USER, gid=os.getgid() or _USER, variables=dict(variables or {}))
 
 
 def policies_of(path: Path | None) -> Policies:

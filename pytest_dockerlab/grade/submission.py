@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,9 +17,10 @@ from pytest_dockerlab.exercises.asked import AskedRun
 from pytest_dockerlab.exercises.confine import confined_build, confined_run
 from pytest_dockerlab.exercises.handed import Handed
 from pytest_dockerlab.exercises.judge import Judged
-from pytest_dockerlab.exercises.judge_dockerfile import without_syntax
+from pytest_dockerlab.exercises.judge_dockerfile import judge_dockerfile, without_syntax
 from pytest_dockerlab.exercises.policy import Policies, Policy
 from pytest_dockerlab.exercises.refusal import Refusal, findings_of, refuse
+from pytest_dockerlab.exercises.submission import read_text
 from pytest_dockerlab.findings import CheckFailed, Finding
 from pytest_dockerlab.grade.intake import own_bases, safe_source, student, take_in
 from pytest_dockerlab.quantity import human_bytes
@@ -60,7 +62,8 @@ class Desk:
             policy = self._policies.of(exercise).with_bases(own_bases(self._reference / exercise))
             policy = replace(policy, heredocs=policy.heredocs and knows_heredocs(builds.engine))
             target = Path(tempfile.mkdtemp(prefix="submission-", dir=self._scratch)).resolve()
-            self._own[exercise] = _Taken(take_in(self._folder, exercise, policy, target, student()), policy, target)
+            shell = student(policy.variables)
+            self._own[exercise] = _Taken(take_in(self._folder, exercise, policy, target, shell), policy, target)
         return Submission(self._own[exercise], builds, runs, self._nonce)
 
     def plain(self, text: str) -> str:
@@ -73,7 +76,7 @@ class Desk:
 class _Taken:
     def __init__(self, handed: Handed, policy: Policy, root: Path) -> None:
         self.handed, self.policy, self.root = handed, policy, root
-        self.builds: dict[int, Build | BuildFailed | CheckFailed] = {}
+        self.builds: dict[tuple[object, ...], Build | BuildFailed | CheckFailed] = {}
         self.volumes: set[str] = set()
 
 
@@ -122,34 +125,64 @@ class Submission:
         self._insist(handed.commands.refusals)
         return handed.commands
 
-    def build(self, number: int = 0) -> Build:
+    def build(
+        self,
+        number: int = 0,
+        *,
+        dockerfile: str = "",
+        cache: str = "",
+        args: Mapping[str, str] | None = None,
+        extra_hosts: Mapping[str, str] | None = None,
+    ) -> Build:
         """Its image, built once for all checks of the exercise.
 
         Args:
             number: of the build command in ``run.txt``, from 0; without any, 0 is ``docker build .``.
+            dockerfile: a file of its folder: built by the command that names it by ``-f``, or ``docker build -f … .``.
+            cache: what ``fresh_cache()`` gave; by default the submission's own.
+            args, extra_hosts: the check's own build arguments and hosts, beside and before those of the command.
 
         Raises:
             CheckFailed: refused, missing, or larger than the policy allows.
             BuildFailed: a step failed, or it took too long.
         """
         taken = self._taken
-        if number not in taken.builds:
-            self._insist(taken.handed.refusals)
+        added = (dict(args or {}), dict(extra_hosts or {}))
+        key = (number, dockerfile, cache, *(tuple(sorted(each.items())) for each in added))
+        if key not in taken.builds:
             try:
-                taken.builds[number] = self._build(number)
+                asked = self._asked_file(dockerfile) if dockerfile else self._asked_build(number)
+                spec = confined_build(asked, self.policy, nonce=cache or self._nonce)
+                hosts = {**spec.extra_hosts, **added[1]}
+                taken.builds[key] = self._build(
+                    replace(spec, args={**spec.args, **added[0]}, extra_hosts=hosts), in_commands=not dockerfile
+                )
             except (BuildFailed, CheckFailed) as error:
-                taken.builds[number] = error
-        built = taken.builds[number]
+                taken.builds[key] = error
+        built = taken.builds[key]
         if isinstance(built, Exception):
             raise built
         return built
 
-    def run(self, number: int = 0, *, timeout: float | None = None) -> Container:
+    def fresh_cache(self) -> str:
+        """A build cache that nothing has filled, for ``build(cache=…)``; from the first RUN on."""
+        return secrets.token_hex(8)
+
+    def run(
+        self,
+        number: int = 0,
+        *,
+        timeout: float | None = None,
+        env: Mapping[str, str] | None = None,
+        network: str = "",
+        extra_hosts: Mapping[str, str] | None = None,
+    ) -> Container:
         """A container of its own ``docker run`` (or ``create``) command, within the policy's limits.
 
         Args:
             number: of the command, from 0.
             timeout: seconds for each wait; at most (and by default) the policy's.
+            env, network, extra_hosts: the check's own, beside and before those of the command; no policy is asked.
 
         Raises:
             CheckFailed: no such command, or one is refused.
@@ -171,6 +204,12 @@ class Submission:
         own = self._own_image(asked.spec.image)
         image = self.build(own) if own is not None else asked.spec.image
         spec = self._confined(asked, image if not isinstance(image, str) else None)
+        spec = replace(
+            spec,
+            env={**spec.env, **(env or {})},
+            network=network or spec.network,
+            extra_hosts={**spec.extra_hosts, **(extra_hosts or {})},
+        )
         limit = min(timeout or self.policy.run_seconds, self.policy.run_seconds)
         with _students_fault():
             container = self._runs.create_of(image, spec, timeout=limit)
@@ -196,20 +235,38 @@ class Submission:
         if refusals:
             raise CheckFailed(findings_of(refusals))
 
-    def _build(self, number: int) -> Build:
-        handed, policy = self._taken.handed, self.policy
+    def _asked_build(self, number: int) -> BuildSpec:
+        handed = self._taken.handed
+        self._insist(handed.refusals)
         builds = handed.commands.builds
         if number >= max(1, len(builds)):
             self._insist(handed.commands.refusals)
             raise CheckFailed(
                 [Finding(what=f"there is no docker build command number {number + 1}", found=str(len(builds)))]
             )
-        asked = builds[number].spec if builds else BuildSpec(context=handed.folder)
-        spec = confined_build(asked, policy, nonce=self._nonce)
-        path = spec.dockerfile_path
+        return builds[number].spec if builds else BuildSpec(context=handed.folder)
+
+    def _asked_file(self, dockerfile: str) -> BuildSpec:
+        """A Dockerfile that the check names: what is wrong with others is no matter here."""
+        handed = self._taken.handed
+        if not handed.folder.is_dir():
+            self._insist(handed.refusals)
+        path = handed.folder / dockerfile
+        named = (each.spec for each in handed.commands.builds if each.spec.dockerfile_path == path)
+        spec = next(named, BuildSpec(context=handed.folder, dockerfile=path))
+        text = read_text(handed.folder, dockerfile)
+        if isinstance(text, Refusal):
+            self._insist([text])
+        else:
+            self._insist(judge_dockerfile(text, self.policy, path=dockerfile, args=dict(spec.args)))
+        return spec
+
+    def _build(self, spec: BuildSpec, *, in_commands: bool = True) -> Build:
+        policy, path = self.policy, spec.dockerfile_path
         if not Path(spec.context).is_dir() or not path.is_file():
             missing = path if Path(spec.context).is_dir() else spec.context
-            self._insist([refuse("missing", "run.txt", str(missing).removeprefix(f"{self._taken.root}/"))])
+            where = "run.txt" if in_commands else ""
+            self._insist([refuse("missing", where, str(missing).removeprefix(f"{self._taken.root}/"))])
         text = path.read_text("utf-8-sig")
         if (clean := without_syntax(text)) != text:
             # In our copy, so that a .dockerignore of its own and the paths of messages stay.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pytest_dockerlab import CheckFailed, Lab, WaitTimedOut
+from pytest_dockerlab import CheckFailed, Lab, WaitTimedOut, assert_file, assert_first_rebuilt
 from pytest_dockerlab.exercises.policy import Policies, Policy
 from pytest_dockerlab.grade.submission import Desk, Submission
 
@@ -19,10 +20,13 @@ Hand = Callable[..., Submission]
 def hand(lab: Lab, lab_module: Lab, tmp_path: Path) -> Hand:
     """Hand in a Dockerfile and command lines for the exercise ``ex``."""
 
-    def make(*lines: str, dockerfile: str = "FROM alpine\n", policy: Policy = POLICY) -> Submission:
+    def make(
+        *lines: str, dockerfile: str = "FROM alpine\n", policy: Policy = POLICY, files: Mapping[str, str] = {}
+    ) -> Submission:
         own = tmp_path / "handed" / "ex"
         own.mkdir(parents=True)
-        (own / "Dockerfile").write_text(dockerfile)
+        for name, text in {"Dockerfile": dockerfile, **files}.items():
+            (own / name).write_text(text)
         (own / "run.txt").write_text("\n".join(lines) + "\n")
         (tmp_path / "scratch").mkdir()
         desk = Desk(
@@ -101,3 +105,49 @@ def test_a_volume_lasts_until_the_last_check(hand: Hand, lab: Lab, lab_module: L
     (volume,) = (mount for mount in submission.run(1).inspect()["Mounts"])
     assert volume["Name"].startswith(lab.ownership.run)
     assert lab_module.engine.volumes.inspect(volume["Name"])["Labels"]["org.dockerlab.run"] == lab.ownership.run
+
+
+def test_a_dockerfile_is_built_by_its_name(hand: Hand) -> None:
+    """By the command that names it, or without any; what is wrong with another one does not matter."""
+    submission = hand(
+        "docker build -t own -f Dockerfile.own --build-arg WHAT=that .",
+        dockerfile="FROM debian\n",
+        files={
+            "Dockerfile.own": "FROM alpine\nARG WHAT=this\nRUN echo $WHAT > /what\n",
+            "Dockerfile.bare": "FROM alpine\nARG WHAT=this\nRUN echo $WHAT > /what\n",
+            "Dockerfile.refused": "FROM busybox\n",
+        },
+    )
+    assert_file(submission.build(dockerfile="Dockerfile.own"), "/what", "that\n")
+    assert_file(submission.build(dockerfile="Dockerfile.own", args={"WHAT": "ours"}), "/what", "ours\n")
+    assert_file(submission.build(dockerfile="Dockerfile.bare"), "/what", "this\n")
+    with pytest.raises(CheckFailed, match=r"Dockerfile\.refused:1"):
+        submission.build(dockerfile="Dockerfile.refused")
+    with pytest.raises(CheckFailed, match=r"Dockerfile\.none is missing"):
+        submission.build(dockerfile="Dockerfile.none")
+    with pytest.raises(CheckFailed, match="debian"):
+        submission.build()
+
+
+def test_a_fresh_cache_shows_what_is_built_again(hand: Hand) -> None:
+    """It is empty at first, and holds what was built with it."""
+    submission = hand(
+        dockerfile="FROM alpine\nRUN echo a > /a\nRUN echo b > /b\n",
+        files={"Dockerfile.more": "FROM alpine\nRUN echo a > /a\nRUN echo c > /b\n"},
+    )
+    submission.build()
+    cache = submission.fresh_cache()
+    assert_first_rebuilt(submission.build(cache=cache), step=2)
+    assert_first_rebuilt(submission.build(dockerfile="Dockerfile.more", cache=cache), step=3)
+
+
+def test_a_check_may_add_to_a_command(hand: Hand) -> None:
+    """Variables, hosts and a network of its own; and the policy's variables stand for what it says."""
+    submission = hand(
+        "docker run -e KEY=$SECRET -e MORE=student ex env",
+        policy=replace(POLICY, variables={"SECRET": "for-all"}),
+    )
+    box = submission.run(env={"MORE": "check"}, network="bridge", extra_hosts={"there": "192.0.2.1"})
+    assert {"KEY=for-all", "MORE=check"} <= set(box.output.split())
+    assert box.inspect()["HostConfig"]["NetworkMode"] == "bridge"
+    assert box.inspect()["HostConfig"]["ExtraHosts"] == ["there:192.0.2.1"]
