@@ -18,6 +18,7 @@ __all__ = [
     "Exercise",
     "Graded",
     "Language",
+    "Origin",
     "Outcome",
     "Result",
     "Text",
@@ -140,6 +141,21 @@ class CheckScore:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What a result was made from; where any of it differs, the result says nothing.
+
+    Attributes:
+        submission: digest of what was handed in.
+        course: digest of the checks, the solutions and the policy.
+        version: of this package.
+    """
+
+    submission: str
+    course: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Graded:
     """One submission, counted.
 
@@ -152,6 +168,7 @@ class Graded:
         checks: in the course's order.
         reason: why it is not gradable, for the instructor.
         exercises: id → title.
+        origin: what it was made from, where a batch made it.
     """
 
     student: str
@@ -161,6 +178,7 @@ class Graded:
     checks: tuple[CheckScore, ...] = ()
     reason: str = ""
     exercises: Mapping[str, Text] = field(default_factory=dict)
+    origin: Origin | None = None
 
     @property
     def seconds(self) -> float:

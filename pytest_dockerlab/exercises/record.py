@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast, get_args
 
 from pytest_dockerlab.errors import FormatError, UsageError
-from pytest_dockerlab.exercises.model import CheckScore, Graded, Language, Outcome, Text, Visibility, pick
+from pytest_dockerlab.exercises.model import CheckScore, Graded, Language, Origin, Outcome, Text, Visibility, pick
 from pytest_dockerlab.exercises.points import MOST, number, to_points
 from pytest_dockerlab.findings import Finding
 
@@ -15,6 +15,7 @@ __all__ = ["VERSION", "from_record", "to_record"]
 VERSION = 1
 _MOST = 10_000 * MOST
 _FINDING = ("what", "expected", "found", "why", "hint", "where")
+_ORIGIN = ("submission", "course", "version")
 
 
 def to_record(graded: Graded, *, lang: Language = "en") -> dict[str, Any]:
@@ -30,6 +31,7 @@ def to_record(graded: Graded, *, lang: Language = "en") -> dict[str, Any]:
         "points": number(graded.points),
         "max_points": number(graded.max_points),
         "reason": graded.reason,
+        **({"origin": {name: getattr(graded.origin, name) for name in _ORIGIN}} if graded.origin else {}),
         "exercises": [{"id": name, "title": dict(title)} for name, title in graded.exercises.items()],
         "checks": [_check(check, lang) for check in graded.checks],
     }
@@ -93,6 +95,7 @@ def _graded(data: Mapping[str, Any]) -> Graded:
         reason=_text(data["reason"]),
         exercises={_text(each["id"]): _texts(each["title"]) for each in data["exercises"]},
         checks=tuple(_score(each) for each in data["checks"]),
+        origin=Origin(**{name: _text(data["origin"][name]) for name in _ORIGIN}) if "origin" in data else None,
     )
 
 

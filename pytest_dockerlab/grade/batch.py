@@ -1,29 +1,24 @@
-"""A class: each submission in a process of its own, its result on disk as soon as it is there, whole or not at all."""
+"""A class: each submission in a process of its own, its result on disk as soon as it is there."""
 
 from __future__ import annotations
 
-import json
-import os
-import re
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import quote
 
-from pytest_dockerlab.errors import FormatError, UsageError
-from pytest_dockerlab.exercises.model import Graded
-from pytest_dockerlab.exercises.points import show
-from pytest_dockerlab.exercises.record import from_record
+from pytest_dockerlab.errors import UsageError
+from pytest_dockerlab.exercises.model import Graded, Origin
 from pytest_dockerlab.exercises.shown import shown
 from pytest_dockerlab.grade.course import Course, run_pytest
+from pytest_dockerlab.grade.origin import course_digest, our_version, submission_digest
+from pytest_dockerlab.grade.progress import Progress, terminal
+from pytest_dockerlab.grade.results import read_result, write
 
-__all__ = ["Batch", "Job", "find_submissions", "grade", "read_result", "result_file", "write"]
+__all__ = ["Batch", "Job", "grade", "keep"]
 
-_PLAIN = re.compile(r"\w[\w.@+-]*", re.ASCII)
 _COLLECT = 120.0
 
 
@@ -50,6 +45,7 @@ class Batch:
         jobs: at the same time.
         timeout: seconds for one submission, everything included.
         environ: for the processes: which engine.
+        beside: folders that may lie in the course's and are none of it.
         tell: gets a line for people.
     """
 
@@ -57,6 +53,7 @@ class Batch:
     jobs: int = 1
     timeout: float = 1800.0
     environ: Mapping[str, str]
+    beside: tuple[Path, ...] = ()
     tell: Callable[[str], None]
 
     def known(self) -> Graded:
@@ -83,49 +80,40 @@ class Batch:
             )
         return graded
 
+    def origin(self, folder: Path) -> Origin:
+        """What a result of this submission is made from, if it is made now. Raises: UsageError."""
+        return Origin(
+            submission=submission_digest(folder),
+            course=course_digest(self.course, self.beside),
+            version=our_version(),
+        )
 
-def find_submissions(folder: Path, only: Sequence[str] = ()) -> dict[str, Path]:
-    """Student → folder, by name. Links and hidden folders are none.
+    def carry_out(self, folder: Path, nothing: Graded, stop: threading.Event) -> Graded:
+        """Grade one submission in a process of its own.
 
-    Raises:
-        UsageError: there are none, or one of ``only`` is not there.
-    """
-    if not folder.is_dir():
-        raise UsageError(f"no submissions at {folder}", remedy="name the folder that has a folder for each student")
-    found = {
-        path.name: path.absolute()
-        for path in sorted(folder.iterdir())
-        if path.is_dir() and not path.is_symlink() and not path.name.startswith(".")
-    }
-    for name in only:
-        if name not in found:
-            raise UsageError(f"no submission of {name!r} in {folder}", remedy="--only takes the names of its folders")
-    if not found:
-        raise UsageError(f"no submissions in {folder}", remedy="each student has a folder in it")
-    return {name: path for name, path in found.items() if not only or name in only}
-
-
-def result_file(out: Path, student: str) -> Path:
-    """Where a student's result is; a name that could be no name of a file is written in another way."""
-    return out / f"{student if _PLAIN.fullmatch(student) else quote(os.fsencode(student), safe='')}.json"
-
-
-def read_result(path: Path) -> Graded | None:
-    """A result that is there already; ``None`` if there is none that could be used."""
-    try:
-        return from_record(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, FormatError):
-        return None
-
-
-def write(path: Path, text: str) -> None:
-    """A file, whole or not at all, whenever this process is killed."""
-    beside = path.with_name(f".{path.name}.new")
-    with beside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+        Args:
+            nothing: what it is worth if it can't be graded (``known``).
+            stop: set: it ends at once.
+        """
+        with tempfile.TemporaryDirectory(prefix="dockerlab-grade-") as place:
+            scratch = Path(place).resolve()
+            found = scratch / "result.json"
+            ended = run_pytest(
+                self.course.arguments(scratch, found, folder),
+                scratch=scratch,
+                timeout=self.timeout,
+                environ=self.environ,
+                stop=stop,
+            )
+            graded = read_result(found)
+        if graded is not None:
+            return graded
+        why = (
+            f"it took more than {self.timeout:g} s"
+            if ended.code is None
+            else f"its process ended with {ended.code}:\n{ended.said}"
+        )
+        return replace(nothing, reason=shown(why))
 
 
 def grade(batch: Batch, jobs: Iterable[Job]) -> dict[str, Graded]:
@@ -138,55 +126,35 @@ def grade(batch: Batch, jobs: Iterable[Job]) -> dict[str, Graded]:
     nothing = batch.known()
     done: dict[str, Graded] = {}
     stop = threading.Event()
-    started = time.monotonic()
+    progress = Progress(len(todo), batch.tell, screen=terminal())
     with ThreadPoolExecutor(batch.jobs) as pool:
         try:
             futures = {pool.submit(_one, batch, job, nothing, stop): job for job in todo}
             for future in as_completed(futures):
-                job, graded = futures[future], future.result()
-                done[job.student] = graded
-                left = (time.monotonic() - started) / len(done) * (len(todo) - len(done))
-                rest = f", about {_minutes(left)} left" if len(done) < len(todo) else ""
-                batch.tell(f"{len(done)}/{len(todo)} {_said(graded)}{rest}")
+                done[futures[future].student] = graded = future.result()
+                progress.done(graded)
         finally:
             # Ctrl-C, or a fault of ours: what runs ends now, what waits is left for --resume.
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
+            progress.end()
     return done
 
 
 def _one(batch: Batch, job: Job, nothing: Graded, stop: threading.Event) -> Graded:
+    try:
+        # Looked at before it is graded: what changes meanwhile makes the result an old one.
+        origin = batch.origin(job.folder)
+        graded = replace(batch.carry_out(job.folder, nothing, stop), origin=origin)
+    except UsageError as error:
+        graded = replace(nothing, reason=shown(error.what))
+    return graded if stop.is_set() else keep(job, graded)
+
+
+def keep(job: Job, graded: Graded) -> Graded:
+    """Write a result down, under the student's name."""
     from pytest_dockerlab.reports.formats import render
 
-    with tempfile.TemporaryDirectory(prefix="dockerlab-grade-") as place:
-        scratch = Path(place).resolve()
-        found = scratch / "result.json"
-        ended = run_pytest(
-            batch.course.arguments(scratch, found, job.folder),
-            scratch=scratch,
-            timeout=batch.timeout,
-            environ=batch.environ,
-            stop=stop,
-        )
-        graded = read_result(found)
-    if graded is None:
-        why = (
-            f"it took more than {batch.timeout:g} s"
-            if ended.code is None
-            else f"its process ended with {ended.code}:\n{ended.said}"
-        )
-        graded = replace(nothing, reason=shown(why))
     graded = replace(graded, student=" ".join(shown(job.student, keep="start").split()) or "?")
-    if not stop.is_set():
-        write(job.result, render("json", graded))
+    write(job.result, render("json", graded))
     return graded
-
-
-def _said(graded: Graded) -> str:
-    if graded.outcome != "graded":
-        return f"{graded.student}: not gradable: {(graded.reason.splitlines() or [''])[0]}"
-    return f"{graded.student}: {show(graded.points)} of {show(graded.max_points)}"
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

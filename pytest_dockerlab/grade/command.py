@@ -6,15 +6,17 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_dockerlab.engine import private
 from pytest_dockerlab.engine.discovery import obtain
 from pytest_dockerlab.errors import UsageError
 from pytest_dockerlab.exercises.model import Graded, Language
-from pytest_dockerlab.grade.batch import Batch, Job, find_submissions, grade, read_result, result_file, write
+from pytest_dockerlab.grade.batch import Batch, Job, grade
 from pytest_dockerlab.grade.course import Course
+from pytest_dockerlab.grade.origin import stale, tell_of_stale
+from pytest_dockerlab.grade.results import find_submissions, held, read_result, result_file, write
 from pytest_dockerlab.grade.selftest import lay_out, problems
 from pytest_dockerlab.reports.formats import FORMATS, render
 from pytest_dockerlab.reports.rows import View
@@ -67,30 +69,56 @@ def grade_class(asked: Asked, settings: Settings, tell: Callable[[str], None]) -
     for name in asked.formats:
         if name not in FORMATS:
             raise UsageError(f"--format: no such format: {name!r}", remedy=f"one of {', '.join(FORMATS)}")
-    asked.out.mkdir(parents=True, exist_ok=True)
+    with held(asked.out):
+        results = _results(asked, settings, tell, course, students, chosen)
+        _report(asked, results)
+    print(render("terminal", tuple(results.values()), View(lang=asked.lang, everything=True)), end="")
+    ungraded = [name for name, graded in results.items() if graded.outcome != "graded"]
+    if ungraded:
+        tell(f"{len(ungraded)} not gradable, no points lost; when that is mended: --rerun not-gradable")
+    return _UNGRADED if ungraded else 0
+
+
+def _results(
+    asked: Asked,
+    settings: Settings,
+    tell: Callable[[str], None],
+    course: Course,
+    students: Mapping[str, Path],
+    chosen: Mapping[str, Path],
+) -> dict[str, Graded]:
+    """Those that are there and count, and new ones for the others."""
+    batch = Batch(
+        course=course,
+        jobs=asked.jobs,
+        timeout=asked.timeout,
+        environ={},
+        beside=(asked.submissions, asked.out),
+        tell=tell,
+    )
     before = {name: found for name in students if (found := read_result(result_file(asked.out, name))) is not None}
     if before and not (asked.resume or asked.rerun or asked.only):
         raise UsageError(
             f"{asked.out} has results of {len(before)} students",
             remedy="write --resume to go on, --rerun not-gradable or --only NAME to grade some again, or name another",
         )
+    old = stale(before, {name: batch.origin(students[name]) for name in before})
+    again = {name for name in chosen if name not in before or _again(before[name], asked, old=name in old)}
+    left = {name: why for name, why in old.items() if name not in again}
+    tell_of_stale({name: why for name, why in old.items() if name in again}, "graded again", tell)
+    tell_of_stale(left, "their results stay as they are; --resume grades them again", tell)
     jobs = [
         Job(student=name, folder=folder, result=result_file(asked.out.resolve(), name))
         for name, folder in chosen.items()
-        if name not in before or _again(before[name], asked)
+        if name in again
     ]
     done = dict(before)
     if jobs:
+        kept = f"; {len(before) - len(again & set(before))} are there already" if len(again) < len(students) else ""
+        tell(f"grading {len(jobs)} submissions, {asked.jobs} at a time{kept}")
         with _engine(settings, tell) as environ:
-            batch = Batch(course=course, jobs=asked.jobs, timeout=asked.timeout, environ=environ, tell=tell)
-            done |= grade(batch, jobs)
-    results = {name: done[name] for name in students if name in done}
-    _report(asked, results)
-    print(render("terminal", tuple(results.values()), View(lang=asked.lang, everything=True)), end="")
-    ungraded = [name for name, graded in results.items() if graded.outcome != "graded"]
-    if ungraded:
-        tell(f"{len(ungraded)} not gradable, no points lost; when that is mended: --rerun not-gradable")
-    return _UNGRADED if ungraded else 0
+            done |= grade(replace(batch, environ=environ), jobs)
+    return {name: done[name] for name in students if name in done}
 
 
 def self_test(folder: Path, settings: Settings, tell: Callable[[str], None], *, jobs: int = 1) -> int:
@@ -115,7 +143,9 @@ def self_test(folder: Path, settings: Settings, tell: Callable[[str], None], *, 
     return 1 if found else 0
 
 
-def _again(result: Graded, asked: Asked) -> bool:
+def _again(result: Graded, asked: Asked, *, old: bool) -> bool:
+    if old and asked.resume:
+        return True
     if asked.rerun:
         return result.outcome == "not_gradable"
     return bool(asked.only) and not asked.resume

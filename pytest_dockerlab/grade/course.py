@@ -16,9 +16,11 @@ from pathlib import Path
 
 from pytest_dockerlab.errors import UsageError
 
-__all__ = ["Course", "Ended", "run_pytest"]
+__all__ = ["BESIDE", "SINGLE", "Course", "Ended", "run_pytest"]
 
-_BESIDE = ("dockerfiles", "wrong", "near")
+# Folders of a course without checks, and files beside its folders that count.
+BESIDE = ("dockerfiles", "wrong", "near")
+SINGLE = ("pytest.ini", "policy.toml", "conftest.py")
 # Our package is found as it was here, before anything else is looked at; then the process ends as soon as its parent
 # has: the pipe that is its standard input says so.
 _BOOT = """\
@@ -64,6 +66,12 @@ class Course:
         return cls(folder=folder.resolve())
 
     @property
+    def tests(self) -> Path:
+        """The folder of the checks."""
+        tests = self.folder / "tests"
+        return tests if tests.is_dir() else self.folder
+
+    @property
     def dockerfiles(self) -> Path:
         """The folder of the solutions: ``dockerfiles``, or what the course's ``pytest.ini`` names."""
         ini = ConfigParser(interpolation=None)
@@ -77,7 +85,6 @@ class Course:
         Args:
             scratch: has an empty ini file, which is used if the course has none of its own.
         """
-        tests = self.folder / "tests"
         own = self.folder / "pytest.ini"
         policy = self.folder / "policy.toml"
         return [
@@ -85,11 +92,11 @@ class Course:
             *("--tb=short", "--show-capture=no", "--strict-markers"),
             *("-c", str(own if own.is_file() else scratch / "empty.ini")),
             *(f"--rootdir={self.folder}", f"--confcutdir={self.folder}", f"--basetemp={scratch / 'tmp'}"),
-            *(f"--ignore={self.folder / name}" for name in _BESIDE),
+            *(f"--ignore={self.folder / name}" for name in BESIDE),
             f"--dockerlab-result={result}",
             *([f"--dockerlab-policy={policy}"] if policy.is_file() else []),
             *([f"--dockerlab-submission={submission}"] if submission is not None else []),
-            str(tests if tests.is_dir() else self.folder),
+            str(self.tests),
         ]
 
 

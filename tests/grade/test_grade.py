@@ -19,6 +19,7 @@ import pytest_dockerlab
 from pytest_dockerlab import Lab
 from pytest_dockerlab.cli import main
 from pytest_dockerlab.engine.things import labelled
+from pytest_dockerlab.grade.results import held
 
 ROOT = Path(__file__).parents[2]
 # No check here needs an engine: what a batch does with its processes is what these tests are of.
@@ -100,7 +101,7 @@ def test_what_cant_be_graded_is_graded_again(place: Path, capsys: pytest.Capture
     said = capsys.readouterr()
     assert "3 not gradable, no points lost" in said.err
     assert "ann" in said.out
-    assert {path.name for path in (place / "out").iterdir()} == {
+    assert {path.name for path in (place / "out").iterdir() if path.name != ".lock"} == {
         "class.csv",
         *(f"{name}{suffix}" for name in found for suffix in (".json", ".md")),
     }
@@ -126,6 +127,41 @@ def test_killed_and_gone_on_with_it_gives_the_same(place: Path) -> None:
     assert (place / "out" / "ann.json").stat().st_mtime_ns == before
     assert main(command(place, "--jobs", "2", out="whole")) == 0
     assert results(place) == results(place, "whole")
+
+
+def test_a_result_counts_as_long_as_what_it_was_made_from(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """--resume grades again whose submission has changed, and all when the course or our version has; others tell."""
+    hand_in(place, ann="42", bob="41")
+    assert main(command(place, "--jobs", "2")) == 0
+    assert "2 of 2 done in" in capsys.readouterr().err
+    (place / "class" / "bob" / "ex" / "answer").write_text("42")
+    assert main(command(place, "--resume")) == 0
+    told = capsys.readouterr().err
+    assert "the submission has changed: bob: graded again" in told
+    assert "1/1 bob: 3 of 3" in told
+    (place / "course" / "tests" / "test_it.py").write_text(CHECKS.replace("points=2", "points=4"))
+    assert main(command(place, "--only", "ann")) == 0
+    assert "the course has changed: bob: their results stay as they are" in capsys.readouterr().err
+    assert {name: each["max_points"] for name, each in results(place).items()} == {"ann": 5, "bob": 3}
+    result = place / "out" / "ann.json"
+    result.write_text(result.read_text().replace('"version": "', '"version": "0.0.1+'))
+    assert main(command(place, "--resume")) == 0
+    told = capsys.readouterr().err
+    assert "version 0.0.1+" in told
+    assert "the course has changed: bob: graded again" in told
+    assert {each["points"] for each in results(place).values()} == {5}
+    assert main(command(place, "--resume")) == 0
+    assert "graded again" not in (told := capsys.readouterr().err)
+    assert "grading" not in told
+
+
+def test_two_batches_do_not_write_to_one_folder(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The second one is told, and a killed one is in nobody's way."""
+    hand_in(place, ann="42")
+    with held(place / "out"):
+        assert main(command(place)) == 2
+    assert "another batch is writing to" in capsys.readouterr().err
+    assert main(command(place)) == 0
 
 
 def test_what_is_told_is_the_same_each_time(place: Path, lab_session: Lab) -> None:
