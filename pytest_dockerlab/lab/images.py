@@ -21,6 +21,7 @@ from pytest_dockerlab.lab.events import PullEvent, Recorder
 from pytest_dockerlab.lab.ownership import ClosingStack
 from pytest_dockerlab.lab.sources import Source
 from pytest_dockerlab.platforms import Platform
+from pytest_dockerlab.reaping import names
 from pytest_dockerlab.reference import Reference
 
 if TYPE_CHECKING:
@@ -99,10 +100,19 @@ class OwnedImages:
             except NotFound:
                 previous = ""
         self._own.add(name)
-        # The user's names can't be found by a label, an image can.
-        self._stack.push(
-            f"image {name}", lambda: self._disown(name, previous), labelled=name.startswith(OWN_PREFIX), thing=name
-        )
+        self._take(name, previous)
+
+    def _take(self, name: str, previous: str) -> None:
+        # A name of our own is only on what carries our label; another may be on any image.
+        labelled = name.startswith(OWN_PREFIX)
+        noted = None if labelled else names.note(self._engine, name, previous)
+
+        def close() -> None:
+            self._disown(name, previous)
+            if noted is not None:
+                noted.forget()
+
+        self._stack.push(f"image {name}", close, labelled=labelled, thing=name)
 
     def _disown(self, name: str, previous: str) -> None:
         try:
@@ -211,24 +221,21 @@ class OwnedImages:
         found = self._engine.images.load(_chunks(path))
         for name in found:
             if before.get(name) is None:
-                self._own_again(name, "")
+                self._take(name, "")
             elif before[name] != self._engine.images.get(name).id:
-                self._own_again(name, before[name])
+                self._take(name, before[name])
         return self._engine.images.get(found[0])
 
-    def _own_again(self, name: str, previous: str) -> None:
-        self._stack.push(f"image {name}", lambda: self._disown(name, previous), thing=name)
-
     def _names(self) -> Mapping[str, str]:
-        names: dict[str, str] = {}
+        found: dict[str, str] = {}
         for image in self._engine.images.list():
-            names[image.id] = image.id
-            names.update(dict.fromkeys(image.tags, image.id))
-        return names
+            found[image.id] = image.id
+            found.update(dict.fromkeys(image.tags, image.id))
+        return found
 
     def commit(self, found: str, ref: str) -> Image:
         """Own the image that a commit made."""
-        self._stack.push(f"image {ref or found}", lambda: self._disown(ref or found, ""), thing=ref or found)
+        self._take(ref or found, "")
         return self._engine.images.get(ref or found)
 
 

@@ -371,8 +371,9 @@ class Run:
     def _remove_leftovers(self, endpoint: Endpoint) -> None:
         from pytest_dockerlab.reaping.clear import remove_leftovers
 
+        record = beside.RunRecord.read(self.folder.path)
         with self._opened(endpoint) as engine:
-            left = remove_leftovers(engine, self.seat.run)
+            left = remove_leftovers(engine, self.seat.run, record.scratch if record is not None else None)
         self._lost = self._lost or bool(left)
         self.tally.trouble.extend(left)
 

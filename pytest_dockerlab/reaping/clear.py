@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_dockerlab.errors import EngineUnreachable
-from pytest_dockerlab.reaping import kept
+from pytest_dockerlab.reaping import kept, names
 from pytest_dockerlab.reaping.owner import LABEL_RUN
 from pytest_dockerlab.reaping.removing import remove_things
 
@@ -20,14 +21,18 @@ __all__ = ["clear", "remove_leftovers"]
 _PAUSE = 1.0
 
 
-def remove_leftovers(engine: Engine, run: str) -> list[str]:
-    """Remove, in one pass, what carries the run's label and is not kept on request.
+def remove_leftovers(engine: Engine, run: str, scratch: Path | None) -> list[str]:
+    """Remove, in one pass, what carries the run's label and is not kept on request, and the names that it gave.
+
+    Args:
+        scratch: the run's scratch folder, if it has one.
 
     Returns:
         What could not be removed, with the reason.
     """
     try:
-        return remove_things(engine, _left(engine, {LABEL_RUN: run}))
+        trouble = remove_things(engine, _left(engine, {LABEL_RUN: run}))
+        return trouble + names.take_off(engine, names.left(engine, scratch)) if scratch is not None else trouble
     except EngineUnreachable as error:
         return [f"what carries the label {LABEL_RUN}={run}: {error.what}"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from pytest_dockerlab.errors import LabError
-from pytest_dockerlab.reaping import beside, kept
+from pytest_dockerlab.reaping import beside, kept, names
 from pytest_dockerlab.reaping.owner import LABEL_RUN, Owner
 from pytest_dockerlab.reaping.sweep import Found, Verdict, judged_by_host, look, sweep
 
@@ -77,12 +77,14 @@ def _one_engine(endpoint: Endpoint, verb: str, trouble: list[str], *, dry_run: b
     with Engine(endpoint) as engine:
         found = judged_by_host(look(engine), host)
         marks = kept.kept_on(engine)
-        if found or marks:
+        named = [one for record in beside.dead_runs() for one in names.left(engine, record.scratch)]
+        if found or marks or named:
             print(f"{endpoint.url} ({endpoint.name})")
         dead = [one for one in found if one.verdict == "dead"]
         if not dry_run:
             trouble.extend(sweep(engine, dead))
-        for row in _rows(dead):
+            trouble.extend(names.take_off(engine, named))
+        for row in (*_rows(dead), *(f"image name {one.name}" for one in named)):
             print(f"  {verb} {row}")
         for verdict, why in _WHY.items():
             rows = [one for one in found if one.verdict == verdict]
@@ -91,14 +93,14 @@ def _one_engine(endpoint: Endpoint, verb: str, trouble: list[str], *, dry_run: b
                 for row in _rows(rows):
                     print(f"    {row}")
         if not with_kept:
-            return len(found) + len(marks)
+            return len(found) + len(marks) + len(named)
         for mark in marks:
             print(f"  {verb} what was kept of {mark.test}: {', '.join(mark.containers)}")
         if not dry_run:
             trouble.extend(kept.let_go(engine, marks))
     if not dry_run and not trouble:
         _end_kept(endpoint)
-    return len(found) + len(marks)
+    return len(found) + len(marks) + len(named)
 
 
 def _end_kept(endpoint: Endpoint) -> None:

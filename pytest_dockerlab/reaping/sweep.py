@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from pytest_dockerlab.errors import FormatError, LabError
-from pytest_dockerlab.reaping import beside, kept
+from pytest_dockerlab.reaping import beside, kept, names
 from pytest_dockerlab.reaping.owner import LABEL_KEPT, LABEL_OWNER, Owner
 from pytest_dockerlab.reaping.removing import remove_things
 
@@ -75,6 +75,8 @@ def sweep_at_start(engine: Engine, tell: Callable[[str], None]) -> None:
         found = look(engine)
         dead = [one for one in found if one.verdict == "dead"]
         trouble = sweep(engine, dead)
+        for record in records:
+            trouble += names.take_off(engine, names.left(engine, record.scratch))
         gone = [*_count(dead), *(what for record in records for what in beside.remove_beside(record))]
     except (LabError, OSError) as error:
         tell(f"what dead runs left was not looked for: {str(error).splitlines()[0]}")

@@ -137,6 +137,7 @@ def _clear(endpoint: Endpoint, record: beside.RunRecord) -> list[str]:
     Returns:
         What could not be removed, with the reason.
     """
+    from pytest_dockerlab.reaping import names
     from pytest_dockerlab.reaping.clear import clear
     from pytest_dockerlab.reaping.owner import LABEL_RUN
 
@@ -147,6 +148,7 @@ def _clear(endpoint: Endpoint, record: beside.RunRecord) -> list[str]:
         try:
             with _engine(endpoint) as engine:
                 left = clear(engine, {LABEL_RUN: record.run})
+                left += names.take_off(engine, names.left(engine, record.scratch))
                 _remove_what_others_own(engine, record)
                 return left
         except (LabError, OSError) as error:

@@ -31,7 +31,7 @@ from pytest_dockerlab.engine.endpoint import Endpoint
 from pytest_dockerlab.engine.engine import Engine
 from pytest_dockerlab.engine.processes import alive
 from pytest_dockerlab.engine.things import labelled
-from pytest_dockerlab.errors import FormatError
+from pytest_dockerlab.errors import FormatError, NotFound
 from pytest_dockerlab.reaping.owner import LABEL_OWNER, Owner
 from pytest_dockerlab.settings import Settings
 
@@ -66,7 +66,7 @@ SWEEP = """
 import sys
 from pytest_dockerlab.engine.discovery import named_engine
 from pytest_dockerlab.engine.engine import Engine
-from pytest_dockerlab.reaping import beside, sweep
+from pytest_dockerlab.reaping import beside, names, sweep
 from pytest_dockerlab.settings import Settings
 
 with Engine(named_engine(Settings(engine=sys.argv[1]))) as engine:
@@ -74,6 +74,7 @@ with Engine(named_engine(Settings(engine=sys.argv[1]))) as engine:
         beside.end_processes(record)
     trouble = sweep.sweep(engine, [one for one in sweep.look(engine) if str(one.owner) == sys.argv[2]])
     for record in beside.dead_runs():
+        trouble += names.take_off(engine, names.left(engine, record.scratch))
         beside.remove_beside(record)
 sys.exit("; ".join(trouble) or 0)
 """
@@ -98,6 +99,7 @@ def test_images(lab, lab_session):
     registry = lab.registry()
     lab.tag(built, registry.name("other:1"))
     lab.push(registry.name("other:1"))
+    lab.tag("alpine", "kills-named:{round}")
     lab.run(built, ["sleep", "600"], init=True).commit()
 """
 
@@ -236,7 +238,7 @@ class Arena:
         killed = [kill for kill in outcome.hits if kill.target == "watchdog" and kill.signal == signal.SIGKILL]
         if killed and not outcome.left:
             outcome.left += self._sweep(owner, runtime, temporary)
-        while left := self._left(owner, runtime, temporary):
+        while left := self._left(owner, runtime, temporary, name):
             if time.monotonic() - end > BOUND:
                 outcome.left += left
                 break
@@ -255,7 +257,7 @@ class Arena:
         )  # fmt: skip
         return [f"the sweep said: {done.stderr[-3000:]}"] if done.returncode else []
 
-    def _left(self, owner: Owner, runtime: Path, temporary: Path) -> list[str]:
+    def _left(self, owner: Owner, runtime: Path, temporary: Path, name: str) -> list[str]:
         """What there is of a run whose folders these are: on the engine, among the processes, on the disk."""
         found = [f"process {pid}: {words}" for pid, words in _processes_with(f"DOCKERLAB_RUNTIME={runtime}")]
         found += [f"folder {path}" for path in (*runtime.glob("runs/*"), *temporary.glob("dockerlab*"))]
@@ -264,6 +266,9 @@ class Arena:
                 with contextlib.suppress(FormatError):
                     if Owner.parse(thing.labels[LABEL_OWNER]) == owner:
                         found.append(str(thing))
+            with contextlib.suppress(NotFound):
+                engine.images.get(f"kills-named:{name}")
+                found.append(f"image kills-named:{name}")
         return found
 
 

@@ -61,9 +61,12 @@ def test_the_look_finds_what_is_left(lab_session: Lab, tmp_path: Path) -> None:
             engine.labels = {**lab_session.ownership.labels, **owned_by("killed", owner, "test")}
             volume = engine.volumes.create()
             try:
-                left = arena._left(owner, runtime, temporary)
+                engine.images.tag("alpine", "kills-named:seen")
+                left = arena._left(owner, runtime, temporary, "seen")
             finally:
                 engine.volumes.remove(volume)
+                engine.images.remove("kills-named:seen")
+        assert "image kills-named:seen" in left
         assert f"volume {volume}" in left
         assert f"folder {runtime}/runs/x" in left
         assert f"folder {temporary}/dockerlab-x" in left
