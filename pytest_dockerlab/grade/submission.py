@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_dockerlab.build.spec import BuildSpec
-from pytest_dockerlab.engine.builds import knows_heredocs
 from pytest_dockerlab.errors import BuildFailed, LabError, UsageError
 from pytest_dockerlab.exercises.asked import AskedRun
 from pytest_dockerlab.exercises.confine import confined_build, confined_run
 from pytest_dockerlab.exercises.handed import Handed
 from pytest_dockerlab.exercises.judge import Judged
 from pytest_dockerlab.exercises.judge_dockerfile import judge_dockerfile, without_syntax
-from pytest_dockerlab.exercises.policy import Policies, Policy
+from pytest_dockerlab.exercises.policy import Policy
 from pytest_dockerlab.exercises.refusal import Refusal, findings_of, refuse
 from pytest_dockerlab.exercises.submission import read_text
 from pytest_dockerlab.findings import CheckFailed, Finding
-from pytest_dockerlab.grade.intake import own_bases, safe_source, student, take_in
+from pytest_dockerlab.grade.carry import Carried, carry_out
+from pytest_dockerlab.grade.files import read_inside, write_inside
+from pytest_dockerlab.grade.intake import safe_source, student
+from pytest_dockerlab.image.model import Image
 from pytest_dockerlab.quantity import human_bytes
 from pytest_dockerlab.reference import Reference
 from pytest_dockerlab.run.spec import PublishedPort, RunSpec
@@ -31,53 +32,21 @@ if TYPE_CHECKING:
     from pytest_dockerlab.lab import Lab
     from pytest_dockerlab.lab.build import Build
     from pytest_dockerlab.lab.container import Container
+    from pytest_dockerlab.lab.images import ImageLike
 
-__all__ = ["Desk", "Submission"]
+__all__ = ["Submission", "Taken"]
 
 _TAIL = 40
 
 
-class Desk:
-    """Where a submission is taken in; each exercise once, each of its images once for all checks."""
+class Taken:
+    """One exercise of a submission, taken in; what its checks have in common."""
 
-    def __init__(self, folder: Path, reference: Path, policies: Policies, scratch: Path | None, *, nonce: str) -> None:
-        """Args:
-        folder: the submission's.
-        reference: the folder of the exercises' own solutions, which say what bases there are.
-        scratch: for the copy; it is the caller's to remove.
-        nonce: keeps its cache apart from others'; ``""`` shares it.
-        """
-        self._folder, self._reference, self._policies, self._nonce = folder, reference, policies, nonce
-        self._scratch = scratch
-        self._own: dict[str, _Taken] = {}
-
-    def submission(self, exercise: str, *, builds: Lab, runs: Lab) -> Submission:
-        """One exercise for one check.
-
-        Args:
-            builds: owns the images, until all checks are done.
-            runs: owns the containers, until this check is done.
-        """
-        if exercise not in self._own:
-            policy = self._policies.of(exercise).with_bases(own_bases(self._reference / exercise))
-            policy = replace(policy, heredocs=policy.heredocs and knows_heredocs(builds.engine))
-            target = Path(tempfile.mkdtemp(prefix="submission-", dir=self._scratch)).resolve()
-            shell = student(policy.variables)
-            self._own[exercise] = _Taken(take_in(self._folder, exercise, policy, target, shell), policy, target)
-        return Submission(self._own[exercise], builds, runs, self._nonce)
-
-    def plain(self, text: str) -> str:
-        """A text without the places of the copies: the same for each run."""
-        for taken in self._own.values():
-            text = text.replace(f"{taken.root}/", "").replace(str(taken.root), ".")
-        return text
-
-
-class _Taken:
     def __init__(self, handed: Handed, policy: Policy, root: Path) -> None:
         self.handed, self.policy, self.root = handed, policy, root
         self.builds: dict[tuple[object, ...], Build | BuildFailed | CheckFailed] = {}
         self.volumes: set[str] = set()
+        self.carried: Carried | None = None
 
 
 class Submission:
@@ -88,7 +57,7 @@ class Submission:
         policy: what it may do.
     """
 
-    def __init__(self, taken: _Taken, builds: Lab, runs: Lab, nonce: str) -> None:
+    def __init__(self, taken: Taken, builds: Lab, runs: Lab, nonce: str) -> None:
         self._taken, self._builds, self._runs, self._nonce = taken, builds, runs, nonce
         self.exercise = taken.handed.exercise
         self.policy = taken.policy
@@ -139,7 +108,7 @@ class Submission:
         Args:
             number: of the build command in ``run.txt``, from 0; without any, 0 is ``docker build .``.
             dockerfile: a file of its folder: built by the command that names it by ``-f``, or ``docker build -f … .``.
-            cache: what ``fresh_cache()`` gave; by default the submission's own.
+            cache: what ``fresh_cache()`` gave; by default the submission's own. With it, it is built each time.
             args, extra_hosts: the check's own build arguments and hosts, beside and before those of the command.
 
         Raises:
@@ -149,7 +118,7 @@ class Submission:
         taken = self._taken
         added = (dict(args or {}), dict(extra_hosts or {}))
         key = (number, dockerfile, cache, *(tuple(sorted(each.items())) for each in added))
-        if key not in taken.builds:
+        if cache or key not in taken.builds:
             try:
                 asked = self._asked_file(dockerfile) if dockerfile else self._asked_build(number)
                 spec = confined_build(asked, self.policy, nonce=cache or self._nonce)
@@ -203,6 +172,26 @@ class Submission:
         asked = runs[number]
         own = self._own_image(asked.spec.image)
         image = self.build(own) if own is not None else asked.spec.image
+        return self.contain(
+            asked, image, owner=self._runs, timeout=timeout, env=env, network=network, extra_hosts=extra_hosts
+        )
+
+    def contain(
+        self,
+        asked: AskedRun,
+        image: ImageLike,
+        *,
+        owner: Lab,
+        timeout: float | None = None,
+        env: Mapping[str, str] | None = None,
+        network: str = "",
+        extra_hosts: Mapping[str, str] | None = None,
+    ) -> Container:
+        """A container of this image as it was asked for, within the policy's limits; see ``run``.
+
+        Args:
+            owner: removes it.
+        """
         spec = self._confined(asked, image if not isinstance(image, str) else None)
         spec = replace(
             spec,
@@ -212,9 +201,41 @@ class Submission:
         )
         limit = min(timeout or self.policy.run_seconds, self.policy.run_seconds)
         with _students_fault():
-            container = self._runs.create_of(image, spec, timeout=limit)
+            container = owner.create_of(image, spec, timeout=limit)
             self._made.append(container)
             return container.start() if asked.start else container
+
+    def carry_out(self) -> Carried:
+        """All commands of ``run.txt``, carried out in order, once for all checks of the exercise.
+
+        Raises:
+            CheckFailed: one is refused. What fails in one that is carried out, its result tells.
+        """
+        if self._taken.carried is None:
+            commands = self.commands
+            self._taken.carried = carry_out(
+                commands, self.policy, self, self._builds, exercise=self.exercise, cwd=self.folder
+            )
+        return self._taken.carried
+
+    def read(self, path: str) -> str:
+        """Text of a file of the copy, as the containers so far have left it; no link is followed.
+
+        Raises:
+            CheckFailed: it is missing, or can't be read.
+        """
+        found = read_inside(self.folder, path)
+        if isinstance(found, Refusal):
+            raise CheckFailed(findings_of([found]))
+        return found.decode(errors="replace")
+
+    def write(self, path: str, content: str) -> None:
+        """Write a file of the copy, as the student would."""
+        own = student()
+        try:
+            write_inside(self.folder, path, content.encode(), uid=own.uid, gid=own.gid)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+            raise CheckFailed([Finding(what=f"{path} can't be written: {error.strerror}")]) from None
 
     def printed(self) -> bytes:
         """The end of what its containers of this check printed."""
@@ -307,10 +328,11 @@ class Submission:
                 return number
         return 0 if wanted == _parts(self.exercise) else None
 
-    def _confined(self, asked: AskedRun, image: Build | None) -> RunSpec:
+    def _confined(self, asked: AskedRun, image: Build | Image | None) -> RunSpec:
         spec = confined_run(asked.spec, self.policy, prefix=f"{self._runs.ownership.run}-{self.exercise}")
         if asked.publish_all and image is not None:
-            exposed = [port.partition("/") for port in image.image.config.exposed_ports]
+            config = image.config if isinstance(image, Image) else image.image.config
+            exposed = [port.partition("/") for port in config.exposed_ports]
             known = {(port.container, port.protocol) for port in spec.ports}
             ports = [(int(port), protocol or "tcp") for port, _, protocol in exposed if port.isdigit()]
             more = [PublishedPort(container=port, protocol=kind) for port, kind in ports if (port, kind) not in known]

@@ -19,7 +19,8 @@ from pytest_dockerlab.plugin.current import known_run, run_of
 
 if TYPE_CHECKING:
     from pytest_dockerlab.exercises.model import Check, Course, Outcome, Result
-    from pytest_dockerlab.grade.submission import Desk, Submission
+    from pytest_dockerlab.grade.desk import Desk
+    from pytest_dockerlab.grade.submission import Submission
     from pytest_dockerlab.lab import Lab
 
 __all__ = ["Grading", "submission"]
@@ -67,8 +68,8 @@ class Grading:
         if self._desk is None:
             import hashlib
 
+            from pytest_dockerlab.grade.desk import Desk
             from pytest_dockerlab.grade.intake import policies_of
-            from pytest_dockerlab.grade.submission import Desk
 
             settings = run_of(self._config).settings
             folder = settings.submission
