@@ -14,7 +14,8 @@
     ├── NotFound              no such image, container, path, volume, network
     ├── Conflict              a name is taken, or the object is in use
     ├── BuildFailed           a step of the Dockerfile failed
-    │   └── BuildTimedOut         ... to end in time, and was cancelled
+    │   ├── BuildTimedOut         ... to end in time, and was cancelled
+    │   └── BuildOverLimit        ... to keep to its limits, and was ended
     └── ContainerFailed       the container's own doing
         ├── StartFailed           the engine could not start its process
         ├── ExecFailed            a command could not be executed in it
@@ -29,6 +30,7 @@ from __future__ import annotations
 __all__ = [
     "BaseImageMissing",
     "BuildFailed",
+    "BuildOverLimit",
     "BuildTimedOut",
     "CapabilityMissing",
     "Conflict",
@@ -172,6 +174,18 @@ class BuildFailed(LabError):
 
 class BuildTimedOut(BuildFailed):
     """A build did not end within its timeout and was cancelled, on the engine too."""
+
+
+class BuildOverLimit(BuildFailed):
+    """A build used more than it may and was ended, on the engine too.
+
+    Attributes:
+        resource: ``memory``, ``pids`` or ``disk``.
+        limit: bytes or processes.
+    """
+
+    resource = ""
+    limit = 0
 
 
 class ContainerFailed(LabError):

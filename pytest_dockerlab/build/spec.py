@@ -9,9 +9,27 @@ from typing import Literal
 
 from pytest_dockerlab.platforms import Platform
 
-__all__ = ["BuildSpec", "BuilderName"]
+__all__ = ["FRESH_HOST", "BuildLimits", "BuildSpec", "BuilderName", "fresh_host"]
 
 BuilderName = Literal["buildkit", "classic", "podman", "buildx"]
+#: What names of the extra hosts that stand for a fresh cache begin with.
+FRESH_HOST = "dockerlab-fresh-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildLimits:
+    """What all RUN steps of one build may use together; ``None`` is no limit.
+
+    Attributes:
+        memory, disk: bytes; ``disk`` is what its steps write, a file with holes counted in full.
+        nano_cpus: billionths of a CPU.
+        pids: processes and threads at a time.
+    """
+
+    memory: int | None = None
+    nano_cpus: int | None = None
+    pids: int | None = None
+    disk: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +53,8 @@ class BuildSpec:
             another one has filled (see docs/cache.md on how far that goes per builder).
         secrets, ssh: id → source, as ``docker build --secret`` takes them; need the buildx CLI.
         timeout: seconds after which the build is cancelled, on the engine too.
+        limits: of its RUN steps, which need ``fresh``, too: it tells them from those of other builds. An engine
+            that can't keep them refuses the build (capability ``build_limits``).
         builder: asked for by name; ``None`` takes the engine's best.
         replace_bases: base name as written → name to build from instead (stand-ins on
             an engine whose registry settings are not ours).
@@ -55,6 +75,7 @@ class BuildSpec:
     secrets: Mapping[str, str] = field(default_factory=dict)
     ssh: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 600.0
+    limits: BuildLimits | None = None
     builder: BuilderName | None = None
     replace_bases: Mapping[str, str] = field(default_factory=dict)
 
@@ -62,3 +83,8 @@ class BuildSpec:
     def dockerfile_path(self) -> Path:
         """Where the Dockerfile is on this machine."""
         return self.context / (self.dockerfile or "Dockerfile")
+
+
+def fresh_host(nonce: str) -> str:
+    """Name of the extra host that stands for a fresh cache in the key of each RUN."""
+    return f"{FRESH_HOST}{nonce}.invalid"

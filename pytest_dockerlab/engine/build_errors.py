@@ -20,7 +20,7 @@ from pytest_dockerlab.errors import (
 if TYPE_CHECKING:
     from pytest_dockerlab.engine.engine import Engine
 
-__all__ = ["failure_of", "lost", "refuse_problems", "timed_out"]
+__all__ = ["failure_of", "lost", "refuse_problems", "tail", "timed_out"]
 
 _MISSING_SOURCE = (
     re.compile(r'"(?P<path>/[^"]*)":? not found'),
@@ -101,7 +101,7 @@ def failure_of(dockerfile: Dockerfile, trace: BuildTrace, failed_source: str = "
         trace=trace,
         step=step.number if step else None,
         exit_code=exit_code,
-        log=_tail(step.log if step else trace.output),
+        log=tail(step.log if step else trace.output),
         file=dockerfile.path,
         line=line,
     )
@@ -119,7 +119,7 @@ def timed_out(spec: BuildSpec, dockerfile: Dockerfile, trace: BuildTrace, runnin
         remedy="give it a longer timeout, or see what it waits for",
         trace=trace,
         step=running.number if running else None,
-        log=_tail(running.log) if running else "",
+        log=tail(running.log) if running else "",
         file=dockerfile.path,
         line=running.line if running else None,
     )
@@ -169,5 +169,6 @@ def _copy_line(dockerfile: Dockerfile, path: str) -> int | None:
     return None
 
 
-def _tail(log: str) -> str:
+def tail(log: str) -> str:
+    """The last lines of a step's log."""
     return "\n".join(log.rstrip("\n").splitlines()[-_LOG_ROWS:])

@@ -7,6 +7,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from pytest_dockerlab.engine.api import CHUNK
@@ -65,6 +66,10 @@ class _Deadline:
 
     def _expired(self) -> None:
         self._outcome.timed_out = True
+        self.cancel()
+
+    def cancel(self) -> None:
+        """End the build on the engine, whatever it is at."""
         if self._build_id:
             with contextlib.suppress(*TRANSPORT_ERRORS):
                 api: Any = self._engine.docker.api
@@ -102,6 +107,7 @@ def send_build(
     timeout: float,
     cancellable: bool,
     on_progress: Callable[[str], None] | None,
+    watch: Callable[[Callable[[], None]], AbstractContextManager[object]] | None = None,
 ) -> Outcome:
     """Send the build and read it to its end.
 
@@ -109,6 +115,7 @@ def send_build(
         params: of the request; repeated ones as lists.
         timeout: seconds for all of it.
         cancellable: the builder knows ``/build/cancel``; others are cancelled by hanging up.
+        watch: given what cancels the build; what it makes is entered around it.
 
     Raises:
         LabError: the engine refused the request, or does not answer (any more).
@@ -122,6 +129,7 @@ def send_build(
     with (
         _Deadline(engine, build_id, timeout, outcome) as deadline,
         Heartbeat(engine.api.pulse, deadline.hang_up) as beat,
+        watch(deadline.cancel) if watch else contextlib.nullcontext(),
     ):
         try:
             response = api._post(

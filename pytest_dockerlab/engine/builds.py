@@ -16,9 +16,10 @@ from pytest_dockerlab.build.dockerfile import Dockerfile, is_foreign, parse
 from pytest_dockerlab.build.nest import CONTEXT_FOLDER, nest, takes_everything, unnested
 from pytest_dockerlab.build.podman import PodmanReader
 from pytest_dockerlab.build.rewrite import Rewritten, rewrite
-from pytest_dockerlab.build.spec import BuilderName, BuildSpec
+from pytest_dockerlab.build.spec import BuilderName, BuildSpec, fresh_host
 from pytest_dockerlab.build.trace import BuildTrace
 from pytest_dockerlab.engine.build_errors import failure_of, lost, refuse_problems, timed_out
+from pytest_dockerlab.engine.build_limits import guard_of
 from pytest_dockerlab.engine.build_stream import send_build
 from pytest_dockerlab.engine.content import Turn, content_key, resolved_bases
 from pytest_dockerlab.engine.context import pack, plan_context, read_dockerfile
@@ -27,7 +28,7 @@ from pytest_dockerlab.errors import BuildFailed, CapabilityMissing, DiskFull, La
 if TYPE_CHECKING:
     from pytest_dockerlab.engine.engine import Engine
 
-__all__ = ["build", "choose_builder", "fresh_host", "knows_heredocs", "load_dockerfile"]
+__all__ = ["build", "choose_builder", "knows_heredocs", "load_dockerfile"]
 
 # Bytes: less than that and the builder can't be trusted to tidy up after itself.
 _CRAMPED = 64 << 20
@@ -50,6 +51,7 @@ def build(
         UsageError: a path, target or builder that can't be meant.
         BuildFailed: a step failed, or the Dockerfile can't be read; with step, file and line.
         BuildTimedOut: it took longer than ``spec.timeout`` and was cancelled.
+        BuildOverLimit: it used more than ``spec.limits`` allow and was ended.
         BaseImageMissing: an image that it starts from can't be had.
         DiskFull: the engine has no space left.
         CapabilityMissing: this engine can't build it.
@@ -75,6 +77,7 @@ def _make_room(engine: Engine) -> None:
 
 def _build(engine: Engine, spec: BuildSpec, on_progress: Callable[[str], None] | None, turn: Turn | None) -> BuildTrace:
     builder = choose_builder(engine, spec)
+    guard = guard_of(engine, builder, spec)
     if spec.no_cache:
         turn = None  # each is to run its steps itself
     dockerfile = load_dockerfile(spec)
@@ -120,6 +123,7 @@ def _build(engine: Engine, spec: BuildSpec, on_progress: Callable[[str], None] |
             timeout=spec.timeout,
             cancellable=builder == "buildkit",
             on_progress=on_progress,
+            watch=guard,
         )
     running = reader.running
     trace = reader.trace(round(time.monotonic() - started, 3))
@@ -129,6 +133,8 @@ def _build(engine: Engine, spec: BuildSpec, on_progress: Callable[[str], None] |
         context_files=packed.summary.files,
         context_bytes=packed.summary.bytes,
     )
+    if guard is not None:
+        guard.judge(dockerfile, trace, running)
     if outcome.timed_out and (trace.error or not trace.image_id):  # else it ended just in time
         raise timed_out(spec, dockerfile, trace, running)
     if trace.error:
@@ -179,11 +185,6 @@ def choose_builder(engine: Engine, spec: BuildSpec) -> BuilderName:
     if spec.builder == "classic":
         engine.capabilities.require("classic_builder")
     return spec.builder
-
-
-def fresh_host(nonce: str) -> str:
-    """Name of the extra host that stands for a fresh cache in the key of each RUN."""
-    return f"dockerlab-fresh-{nonce}.invalid"
 
 
 def _reader(

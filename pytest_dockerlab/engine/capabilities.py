@@ -43,6 +43,9 @@ KNOWN: Mapping[str, Capability] = {
     "swap_limit": Capability(means="caps swap", probe=probes.swap_limit),
     "cpu_limit": Capability(means="caps CPU time", probe=probes.cpu_limit),
     "pids_limit": Capability(means="caps the number of processes", probe=probes.pids_limit),
+    "build_limits": Capability(
+        means="memory, CPUs, processes and disk of a build can be limited", probe=probes.build_limits
+    ),
     "rootless": Capability(means="runs without root's rights", probe=probes.rootless),
     "userns_remap": Capability(means="maps users of containers to others on the host", probe=probes.userns_remap),
     "local_files": Capability(means="sees this machine's files: bind mounts work", probe=probes.local_files),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pytest_dockerlab.engine import binfmt
+from pytest_dockerlab.engine.build_limits import reason_against
 from pytest_dockerlab.errors import BuildFailed, LabError, NotFound, UsageError
 from pytest_dockerlab.platforms import Platform
 
@@ -83,6 +84,17 @@ def cpu_limit(engine: Engine) -> Answer:
 
 def pids_limit(engine: Engine) -> Answer:
     return _limit(engine, engine.info.pids_limit, "processes")
+
+
+def build_limits(engine: Engine) -> Answer:
+    """By ourselves, in the engine's control groups: no builder of Docker Engine before 29.6 has limits of its own."""
+    if not _docker(engine):
+        return Answer(False, "Podman's builder can't be watched")
+    if not _same_kernel(engine) or not engine.endpoint.socket:
+        return Answer(False, "it runs on another machine, or in a VM")
+    if reason := reason_against(engine):
+        return Answer(False, reason)
+    return Answer(True, f"the control groups of its RUN steps can be written (cgroup v{engine.info.cgroup_version})")
 
 
 def rootless(engine: Engine) -> Answer:

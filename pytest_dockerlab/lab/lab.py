@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from pytest_dockerlab.build.spec import BuilderName, BuildSpec
+from pytest_dockerlab.build.spec import BuilderName, BuildLimits, BuildSpec
 from pytest_dockerlab.errors import BuildFailed, UsageError
 from pytest_dockerlab.image.model import Image
 from pytest_dockerlab.lab import failure
@@ -120,6 +120,7 @@ class Lab(Supplies):
         base: ImageLike | None = None,
         secrets: Mapping[str, str] | None = None,
         ssh: Mapping[str, str] | None = None,
+        limits: BuildLimits | None = None,
     ) -> Build:
         """Build an image; its bases are brought first.
 
@@ -132,6 +133,7 @@ class Lab(Supplies):
             fresh: what ``fresh_cache()`` gave.
             timeout: seconds after which the build is cancelled.
             base: what the last stage shall start from, instead of what is written there.
+            limits: of its RUN steps; needs ``fresh``, and an engine that has the capability ``build_limits``.
 
         Raises:
             UsageError: nothing to build there, or a value that can't be meant.
@@ -154,6 +156,7 @@ class Lab(Supplies):
             secrets=_texts("secrets", secrets),
             ssh=_texts("ssh", ssh),
             timeout=to_seconds(timeout),
+            limits=limits,
             builder=builder,
         )
         try:

@@ -9,6 +9,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+from pytest_dockerlab.engine.cgroups import remove_tree
 from pytest_dockerlab.engine.private import network
 from pytest_dockerlab.engine.private.slots import Slot
 from pytest_dockerlab.engine.processes import descendants, end, engine_processes
@@ -52,7 +53,6 @@ def clean(slot: Slot) -> tuple[str, ...]:
             )
     if state and state.store:
         slot = replace(slot, elsewhere=Path(state.store))
-    containers = _containers(slot)  # before it is unmounted: it may have been in memory
     # A file system that was mounted for the engine, at that folder itself, is not the engine's.
     mounts = tuple(
         point for point in mounts_under(slot.run, slot.cache, slot.store) if point != str(slot.elsewhere or "")
@@ -61,7 +61,8 @@ def clean(slot: Slot) -> tuple[str, ...]:
         subprocess.run(["umount", "-l", point], check=False, capture_output=True, timeout=30)
     if mounts:
         gone.append(f"{len(mounts)} mounts")
-    _remove_cgroups(containers)
+    # runc had no chance to remove those of containers that were killed with their engine.
+    remove_tree(slot.cgroup)
     if os.getuid() == 0:
         gone.extend(network.down(slot, state.pool if state else ""))
     if slot.run.exists():
@@ -85,19 +86,3 @@ def _remove(folder: Path) -> None:
     if folder.exists():
         left = next((str(path) for path in folder.rglob("*")), str(folder))
         raise EngineError(f"{left} can't be removed", remedy=f"sudo rm -rf {folder}")
-
-
-def _containers(slot: Slot) -> set[str]:
-    try:
-        return {entry.name for entry in (slot.data / "containers").iterdir()}
-    except OSError:
-        return set()
-
-
-def _remove_cgroups(containers: set[str]) -> None:
-    """Control groups of containers that were killed with their engine: runc had no chance to remove them."""
-    for parent in [*Path("/sys/fs/cgroup").glob("*/docker"), Path("/sys/fs/cgroup/docker")]:
-        for container in containers:
-            for folder, _, _ in os.walk(parent / container, topdown=False):
-                with contextlib.suppress(OSError):  # not empty: somebody moved a process there, leave it
-                    Path(folder).rmdir()

@@ -136,6 +136,10 @@ class Dockerd:
             "iptables": False,
             "ip6tables": False,
             "userland-proxy": True,
+            # Of its own, so that it can be told from another engine's, and goes with it. Not systemd's: there may be
+            # none, and a slice would be the system's.
+            "cgroup-parent": f"/{self.slot.cgroup}",
+            "exec-opts": ["native.cgroupdriver=cgroupfs"],
             "registry-mirrors": list(mirrors),
             **THROWAWAY,
             **self._tuning.config,

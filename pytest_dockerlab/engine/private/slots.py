@@ -92,6 +92,11 @@ class Slot:
     def comment(self) -> str:
         return f"dockerlab-{self.ident}"
 
+    @property
+    def cgroup(self) -> str:
+        """Name of the control group above all that its engine runs."""
+        return f"dockerlab-{self.ident}"
+
     def log(self, name: str) -> Path:
         """A log file, kept until the slot's next engine starts."""
         return self.cache / f"{name}.log"
