@@ -36,6 +36,7 @@ class Capability:
 KNOWN: Mapping[str, Capability] = {
     "buildkit": Capability(means="builds with BuildKit", probe=probes.buildkit),
     "classic_builder": Capability(means="builds with Docker's classic builder", probe=probes.classic_builder),
+    "buildah": Capability(means="builds with Podman's Buildah", probe=probes.buildah),
     "containerd_store": Capability(means="keeps images in containerd's store", probe=probes.containerd_store),
     "cgroup_v1": Capability(means="its host has cgroup v1", probe=probes.cgroup_v1),
     "cgroup_v2": Capability(means="its host has cgroup v2", probe=probes.cgroup_v2),

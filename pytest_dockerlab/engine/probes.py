@@ -52,6 +52,12 @@ def classic_builder(engine: Engine) -> Answer:
     return Answer(True, f"part of Docker Engine {engine.info.version}")
 
 
+def buildah(engine: Engine) -> Answer:
+    if _docker(engine):
+        return Answer(False, "part of Podman; Docker Engine has builders of its own")
+    return Answer(True, f"part of Podman {engine.info.version}")
+
+
 def containerd_store(engine: Engine) -> Answer:
     return Answer(engine.info.containerd_store, f"the store is {engine.info.store}")
 

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
-__all__ = ["ENGINES", "IN_CI", "Edition", "chosen"]
+__all__ = ["ENGINES", "HERE", "IN_CI", "Edition", "chosen"]
 
 _DOCKER = ("docker.io", "containerd", "runc", "iptables", "iproute2", "ca-certificates")
-_PODMAN = ("podman", "netavark", "aardvark-dns", "runc", "iptables", "iproute2", "ca-certificates")
+_PODMAN = ("podman", "netavark", "aardvark-dns", "catatonit", "runc", "iptables", "iproute2", "ca-certificates")
+
+# By product: each has builders of its own.
+_LACKS = {
+    "dockerd": ("buildah",),
+    "podman": ("buildkit", "classic_builder"),
+    "": ("buildah", "buildkit", "classic_builder"),
+}
+#: The engine that any run of tests would use.
+HERE = "here"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +30,7 @@ class Edition:
         suite: Debian's code name.
         program: ``dockerd`` or ``podman``.
         features: of ``daemon.json``.
+        lacks: capabilities that it does not have: a test that needs one may be skipped.
     """
 
     name: str
@@ -27,6 +38,10 @@ class Edition:
     program: str = "dockerd"
     packages: tuple[str, ...] = _DOCKER
     features: Mapping[str, bool] = field(default_factory=dict)
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        return (*_LACKS[self.program], *_lacking_here())
 
 
 ENGINES: Mapping[str, Edition] = {
@@ -38,6 +53,7 @@ ENGINES: Mapping[str, Edition] = {
         Edition(name="docker-28.5-containerd", suite="forky", features={"containerd-snapshotter": True}),
         Edition(name="podman-4.3", suite="bookworm", program="podman", packages=_PODMAN),
         Edition(name="podman-5.4", suite="trixie", program="podman", packages=_PODMAN),
+        Edition(name="podman-5.8", suite="forky", program="podman", packages=_PODMAN),
     )
 }
 #: What each run of all tests asks, besides the engine that it uses itself.
@@ -51,7 +67,15 @@ def chosen(names: str) -> tuple[Edition, ...]:
         SystemExit: no such engine.
     """
     wanted = {"all": tuple(ENGINES), "ci": IN_CI}.get(names) or tuple(names.split(","))
+    known = {**ENGINES, HERE: Edition(name=HERE, suite="", program="")}
     for name in wanted:
-        if name not in ENGINES:
-            raise SystemExit(f"no such engine: {name!r} → all, ci, or some of {', '.join(ENGINES)}")
-    return tuple(ENGINES[name] for name in wanted)
+        if name not in known:
+            raise SystemExit(f"no such engine: {name!r} → all, ci, here, or some of {', '.join(ENGINES)}")
+    return tuple(known[name] for name in wanted)
+
+
+def _lacking_here() -> tuple[str, ...]:
+    """What no engine has on this machine: the kernel counts swap only where it was built or booted to."""
+    v1, v2 = Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup/cgroup.controllers")
+    counted = v2.exists() or (v1 / "memory.memsw.limit_in_bytes").exists()
+    return () if counted else ("swap_limit",)

@@ -1,0 +1,87 @@
+"""The build cache: what is reused, and from which step on it is not."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from pathlib import Path
+
+import pytest
+
+from pytest_dockerlab import Build, Lab, assert_all_reused, assert_first_rebuilt, assert_rebuilt, assert_reused
+from pytest_dockerlab.build.spec import BuilderName
+
+pytestmark = pytest.mark.proves("cache")
+
+
+@pytest.fixture(scope="module")
+def first(lab_module: Lab, builder: BuilderName, tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """What nobody has built before: there is a mark in its first RUN. The tests build what differs from it."""
+    folder = tmp_path_factory.mktemp("context")
+    (folder / "first.txt").write_text("first\n")
+    (folder / "second.txt").write_text("second\n")
+    (folder / "Dockerfile").write_text(
+        f"FROM alpine\nRUN echo {uuid.uuid4().hex} > /mark\nCOPY first.txt /\nRUN echo between > /between\n"
+        "COPY second.txt /\n"
+    )
+    return lab_module.build(folder, builder=builder)
+
+
+@pytest.fixture
+def context(first: Build, tmp_path: Path) -> Path:
+    """A copy of its folder, to be changed."""
+    return Path(shutil.copytree(first.spec.context, tmp_path / "context"))
+
+
+def test_built_again_nothing_runs(lab: Lab, builder: BuilderName, first: Build, context: Path) -> None:
+    """Built again, every step is taken from the cache and the layers are the same."""
+    assert_first_rebuilt(first, step=2)
+    again = lab.build(context, builder=builder)
+    assert_all_reused(again)
+    assert again.image.layers == first.image.layers
+
+
+def test_a_changed_file_is_copied_anew(lab: Lab, builder: BuilderName, context: Path) -> None:
+    """After a changed file everything from its COPY on runs anew, and nothing before it."""
+    (context / "first.txt").write_text("changed\n")
+    assert [step.number for step in assert_first_rebuilt(lab.build(context, builder=builder), step=3)] == [3, 4, 5]
+
+
+def test_a_changed_time_is_no_change(lab: Lab, builder: BuilderName, context: Path) -> None:
+    """A file that has only another time is reused."""
+    (context / "first.txt").touch()
+    assert_reused(lab.build(context, builder=builder), step=3)
+
+
+def test_a_changed_run_is_run(lab: Lab, builder: BuilderName, context: Path) -> None:
+    """After a changed RUN it and everything after it run anew."""
+    recipe = context / "Dockerfile"
+    recipe.write_text(recipe.read_text().replace("echo between", "echo changed"))
+    assert [step.number for step in assert_first_rebuilt(lab.build(context, builder=builder), step=4)] == [4, 5]
+
+
+def test_a_changed_argument_runs_what_uses_it(lab: Lab, builder: BuilderName) -> None:
+    """Another build argument runs the steps after its ARG anew."""
+    text = f"FROM alpine\nRUN echo {uuid.uuid4().hex} > /mark\nARG WHO=nobody\nRUN echo $WHO > /who\n"
+    lab.build(text, builder=builder)
+    assert [s.number for s in assert_first_rebuilt(lab.build(text, args={"WHO": "me"}, builder=builder), step=3)] == [3]
+
+
+def test_without_cache_every_step_runs(lab: Lab, builder: BuilderName, context: Path) -> None:
+    """Built without cache every step runs."""
+    assert_first_rebuilt(lab.build(context, no_cache=True, builder=builder), step=2)
+
+
+def test_a_fresh_cache_knows_nothing_of_earlier_builds(lab: Lab, builder: BuilderName, context: Path) -> None:
+    """A fresh cache has nothing of earlier builds, and keeps what is built with it."""
+    fresh = lab.fresh_cache()
+    assert_rebuilt(lab.build(context, fresh=fresh, builder=builder), step=2)
+    assert_all_reused(lab.build(context, fresh=fresh, builder=builder))
+
+
+def test_two_images_share_a_step(lab: Lab, builder: BuilderName) -> None:
+    """A step that another image begins with, too, is reused."""
+    text = f"FROM alpine\nRUN echo {uuid.uuid4().hex} > /mark\n"
+    lab.build(f"{text}RUN echo one > /own\n", builder=builder)
+    other = lab.build(f"{text}RUN echo two > /own\n", builder=builder)
+    assert [step.number for step in assert_first_rebuilt(other, step=3)] == [3]

@@ -1,0 +1,56 @@
+"""Registries: what is pushed, what is there already, and what comes back."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_dockerlab import BaseImageMissing, Image, Lab, NotFound, Registry, assert_transferred
+
+pytestmark = pytest.mark.proves("registry")
+
+
+@pytest.fixture(scope="module")
+def registry(lab_module: Lab) -> Registry:
+    return lab_module.registry()
+
+
+@pytest.fixture
+def pushed(lab: Lab, registry: Registry, request: pytest.FixtureRequest) -> str:
+    """An image of one layer over its base, under a name in the registry: a commit, whose layer no build cache keeps."""
+    name = registry.name(f"team/{request.node.name.replace('_', '-')}:1.0")
+    lab.run("alpine", ["sh", "-c", f"echo {name} > /name"]).check().commit(name)
+    return name
+
+
+def test_a_push_sends_each_layer_once(lab: Lab, registry: Registry, pushed: str, alpine: Image) -> None:
+    """A push sends the layers that the registry lacks, and a second push none."""
+    layers = len(alpine.layers) + 1
+    lab.push(pushed)
+    assert_transferred(lab.push(pushed), 0, kept=layers)
+    repository = pushed.partition("/")[2].partition(":")[0]
+    assert registry.tags(repository) == ("1.0",)
+    assert len(registry.manifest(repository, "1.0")["layers"]) == layers
+
+
+def test_a_pull_brings_what_is_missing(lab: Lab, pushed: str, alpine: Image) -> None:
+    """A pull brings the layers that the engine lacks, and the image is the same."""
+    lab.push(pushed)
+    before = lab.engine.images.get(pushed)
+    lab.engine.images.remove(pushed)
+    transfer = lab.pull(pushed)
+    assert_transferred(transfer, 1, kept=len(alpine.layers))
+    assert lab.engine.images.get(pushed).layers == before.layers
+    assert lab.run(pushed, ["cat", "/name"]).output == f"{pushed}\n"
+
+
+def test_a_digest_names_the_image(lab: Lab, registry: Registry, pushed: str) -> None:
+    """A push tells the digest under which the registry has the image."""
+    transfer = lab.push(pushed)
+    repository = pushed.partition("/")[2].partition(":")[0]
+    assert transfer.digest == registry.digest(repository, "1.0")
+
+
+def test_what_the_registry_lacks_is_not_found(lab: Lab, registry: Registry) -> None:
+    """A name that the registry does not have is told."""
+    with pytest.raises((NotFound, BaseImageMissing), match="no-such-image"):
+        lab.pull(registry.name("no-such-image:1"))
