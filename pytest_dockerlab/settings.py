@@ -55,6 +55,8 @@ class Settings:
         submission: folder of what a student handed in, ``None`` for the reference in ``dockerfiles``.
         policy: file that says what a submission may do, ``None`` for the defaults.
         result: file for the points, ``None`` for none.
+        fence: hosts that builds and containers of a private engine reach, and nothing else; ``None`` for all. It is no
+            choice of the user's, but follows from the policy.
         sources: setting → what set it, for messages.
     """
 
@@ -71,6 +73,7 @@ class Settings:
     submission: Path | None = None
     policy: Path | None = None
     result: Path | None = None
+    fence: tuple[str, ...] | None = None
     sources: tuple[tuple[str, str], ...] = ()
 
     @property

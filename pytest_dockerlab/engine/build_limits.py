@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from pytest_dockerlab.engine.engine import Engine
 
 __all__ = ["Guard", "guard_of", "reason_against"]
+
+# What shells and runtimes say when the kernel gives them no further process (EAGAIN of fork(2)).
+_NO_FORK = re.compile(r"fork: retry|[Cc]an(?:not|'t) fork|[Rr]esource temporarily unavailable")
 
 
 def reason_against(engine: Engine) -> str:
@@ -84,6 +88,9 @@ class Guard:
             )
         step = trace.failed_step or running
         resource = self._watch.over(step.exit_code if step else None)
+        if not resource and step is not None and step.exit_code and limits.pids and _NO_FORK.search(step.log):
+            # It ended between two looks at it. Its own words will do: it has failed in any case.
+            resource = "pids"
         if not resource:
             return
         most = getattr(limits, resource) or 0

@@ -73,6 +73,8 @@ def confined_build(spec: BuildSpec, policy: Policy, *, nonce: str, dockerfile: P
         network="none" if policy.build_network == "none" or spec.network == "none" else "default",
         fresh=nonce,
         timeout=policy.build_seconds,
+        # Where cache mounts are permitted, theirs are apart: else they are one for the whole engine, by their id.
+        args={**spec.args, **({"BUILDKIT_CACHE_MOUNT_NS": nonce} if nonce else {})},
         dockerfile=dockerfile or spec.dockerfile,
         secrets={},
         ssh={},

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pytest_dockerlab.build.spec import FRESH_HOST
 from pytest_dockerlab.errors import UsageError
 from pytest_dockerlab.exercises.asked import AskedBuild, AskedRun, asked_build, asked_run
 from pytest_dockerlab.exercises.asked_mounts import normal
 from pytest_dockerlab.exercises.commands import Command, Commands
+from pytest_dockerlab.exercises.judge_dockerfile import LEAST_INTERVAL
 from pytest_dockerlab.exercises.policy import Policy
 from pytest_dockerlab.exercises.refusal import Refusal, refuse
 from pytest_dockerlab.exercises.shell import Shell
+from pytest_dockerlab.image.model import Healthcheck
 from pytest_dockerlab.quantity import human_bytes
 from pytest_dockerlab.reference import Reference
+from pytest_dockerlab.run.readers import RESERVED_LABELS
 from pytest_dockerlab.run.spec import Mount, RunSpec
 
 __all__ = ["Judged", "inside", "judge_build", "judge_commands", "judge_run"]
@@ -150,6 +154,10 @@ def judge_run(
         found.extend(_mount(mount, where, root))
     found.extend(_ports(spec, policy, where))
     found.extend(_limits(spec, policy, where))
+    found.extend(_labels(spec.labels, where))
+    if isinstance(spec.healthcheck, Healthcheck) and 0 < spec.healthcheck.interval < LEAST_INTERVAL:
+        every = f"{spec.healthcheck.interval:g} s"
+        found.append(refuse("health_interval", where, every, least=f"{LEAST_INTERVAL:g} s"))
     return _permitted(found, policy)
 
 
@@ -165,6 +173,8 @@ def judge_build(asked: AskedBuild, policy: Policy, *, root: str) -> tuple[Refusa
         found.append(refuse("build_network", where, f"--network {spec.network}"))
     # BUILDKIT_SYNTAX names a frontend, as "# syntax=" does; others of this name change the builder, too.
     found.extend(refuse("build_arg", where, name) for name in spec.args if name.upper().startswith("BUILDKIT_"))
+    found.extend(refuse("host_name", where, name) for name in spec.extra_hosts if FRESH_HOST in name.lower())
+    found.extend(_labels(spec.labels, where))
     return _permitted(found, policy)
 
 
@@ -177,6 +187,12 @@ def inside(path: str, root: str) -> bool:
 
 def _permitted(found: Iterable[Refusal], policy: Policy) -> tuple[Refusal, ...]:
     return tuple(refusal for refusal in found if refusal.code not in policy.permits)
+
+
+def _labels(labels: Mapping[str, str], where: str) -> Iterator[Refusal]:
+    for name in labels:
+        if name.startswith(RESERVED_LABELS):
+            yield refuse("label", where, name)
 
 
 def _tag(name: str) -> str:

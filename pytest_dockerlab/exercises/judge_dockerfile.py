@@ -15,14 +15,20 @@ from pytest_dockerlab.build.lexer import Instruction
 from pytest_dockerlab.build.stage import StageNames
 from pytest_dockerlab.exercises.policy import Policy
 from pytest_dockerlab.exercises.refusal import Refusal, refuse
+from pytest_dockerlab.run.readers import RESERVED_LABELS
 
-__all__ = ["judge_dockerfile", "syntax_of", "without_syntax"]
+__all__ = ["LEAST_INTERVAL", "judge_dockerfile", "syntax_of", "without_syntax"]
 
 # BuildKit looks for it behind "//", too, below a "#!" line, and in JSON (frontend/dockerfile/parser, DetectSyntax).
 _SYNTAX = re.compile(r"\s*(?:#|//)\s*syntax\s*=\s*(.*?)\s*$", re.IGNORECASE)
 _COMMENT = re.compile(r"\s*(?:#|//)")
 _OFFICIAL = re.compile(r"(?:docker\.io/)?docker/dockerfile:1(?:\.\d+)*")
 _REMOTE = re.compile(r"://|^git@|^github\.com/|^[\w.-]+@[\w.-]+:|\.git(?:[#?].*)?$", re.IGNORECASE | re.ASCII)
+#: Seconds between two health checks, which are the engine's own doing and in no container's limits.
+LEAST_INTERVAL = 1.0
+# As Go reads durations (time.ParseDuration).
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?|\.\d{1,9})(ns|us|µs|ms|s|m|h)", re.ASCII)
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _QUOTES = str.maketrans("", "", "\\`'\"")
 
 
@@ -81,8 +87,12 @@ def _judged(dockerfile: Dockerfile, text: str, policy: Policy, path: str) -> Ite
     if not policy.heredocs:
         for each in dockerfile.heredocs:
             yield refuse("heredoc", f"{path}:{each.line}", each.text)
+    unclear = _unclear(dockerfile)
     for stage in dockerfile.stages:
-        yield from _base(stage, policy, path, known)
+        if unclear:
+            yield refuse("base_unknown", f"{path}:{stage.line}", unclear)
+        else:
+            yield from _base(stage, policy, path, known)
         for each in stage.instructions:
             where = f"{path}:{each.line}"
             if each.keyword == "RUN":
@@ -91,6 +101,28 @@ def _judged(dockerfile: Dockerfile, text: str, policy: Policy, path: str) -> Ite
                 yield from _copy(each, stage, dockerfile, policy, where, known)
             elif each.keyword == "ONBUILD":
                 yield refuse("onbuild", where, each.arguments)
+            elif each.keyword == "LABEL" and RESERVED_LABELS in each.arguments.translate(_QUOTES):
+                yield refuse("label", where, each.arguments)
+            elif each.keyword == "HEALTHCHECK":
+                yield from _health(each, where)
+
+
+def _unclear(dockerfile: Dockerfile) -> str:
+    """A word of a FROM, or of an ARG above it, in which our reading of escapes might not be the builder's."""
+    if dockerfile.directives.get("escape", "\\") == "\\":
+        return ""
+    heads = (*dockerfile.arguments, *(stage.instructions[0] for stage in dockerfile.stages))
+    return next((each.text for each in heads if "\\" in each.text or "`" in each.text), "")
+
+
+def _health(each: Instruction, where: str) -> Iterator[Refusal]:
+    for key, value in each.flags:
+        if key in ("interval", "start-interval"):
+            parts = _DURATION.findall(value)
+            seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+            # 0 is the engine's default of 30 seconds. What is no duration would be refused by the builder, too.
+            if "".join(map("".join, parts)) != value or 0 < seconds < LEAST_INTERVAL:
+                yield refuse("health_interval", where, value, least=f"{LEAST_INTERVAL:g} s")
 
 
 def _base(stage: Stage, policy: Policy, path: str, known: str) -> Iterator[Refusal]:

@@ -14,7 +14,7 @@ from pytest_dockerlab.exercises.reasons import REASONS
 from pytest_dockerlab.quantity import to_bytes, to_nano_cpus, to_seconds
 from pytest_dockerlab.reference import Reference
 
-__all__ = ["PERMITTABLE", "BuildNetwork", "Policies", "Policy", "RunNetwork", "read_policies", "read_policy"]
+__all__ = ["PERMITTABLE", "UNKEPT", "BuildNetwork", "Policies", "Policy", "RunNetwork", "read_policies", "read_policy"]
 
 BuildNetwork = Literal["none", "index", "open"]
 RunNetwork = Literal["none", "bridge", "open"]
@@ -24,6 +24,9 @@ PERMITTABLE = (
     *("privileged", "cap_add", "security_opt", "host_network", "port_low", "port_address", "image", "registry"),
     *("base", "copy_from", "onbuild", "add_remote", "mount_cache"),
 )
+
+# What not every engine can keep: memory, cpus, pids and disk of a build, build_network = "index" and what is like it.
+UNKEPT = ("build_limits", "network")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,8 @@ class Policy:
         run_network: of containers that ask for none: ``none``, ``bridge`` (if ports are published, else
             ``none``), ``open`` (the engine's own bridge, with its way out).
         permits: reasons (of ``PERMITTABLE``) that are none here, such as ``privileged``.
+        unkept: limits (``build_limits``, ``network``) that an engine which can't keep them may go without; else
+            nothing is graded there.
         variables: that a command may use, ``$NAME``, and what they stand for.
         heredocs: the engine's builder knows here-documents; where it does not, it would read their lines as
             instructions, and they are refused.
@@ -50,7 +55,8 @@ class Policy:
         image_size, layers: of an image that is built.
         instructions, stages: of a Dockerfile.
         build_seconds, run_seconds: after which a build or a container is stopped.
-        memory, cpus, pids, shm_size, disk, log_size: of a container, and of a build where the engine can.
+        memory, cpus, pids, disk: of a container, and of a build; ``disk`` is what is written beside the image.
+        shm_size, log_size: of a container.
         mounts, ports: of a container.
     """
 
@@ -62,6 +68,7 @@ class Policy:
     build_network: BuildNetwork = "index"
     run_network: RunNetwork = "bridge"
     permits: tuple[str, ...] = ()
+    unkept: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict, hash=False)
     heredocs: bool = True
     lowest_port: int = 1024
@@ -209,6 +216,14 @@ def _addresses(value: object) -> tuple[str, ...]:
     return addresses
 
 
+def _unkept(value: object) -> tuple[str, ...]:
+    names = _names(value)
+    for name in names:
+        if name not in UNKEPT:
+            raise UsageError(f"not a limit that an engine may lack: {name!r}", remedy=f"there are {', '.join(UNKEPT)}")
+    return names
+
+
 def _variables(value: object) -> Mapping[str, str]:
     if not isinstance(value, Mapping) or not all(isinstance(text, str) for text in value.values()):
         raise UsageError(f"not names and texts: {value!r}", remedy='write {NAME = "text"}')
@@ -257,6 +272,7 @@ _READERS: Mapping[str, Callable[[Any], object]] = {
     "build_network": _one_of(BuildNetwork),
     "run_network": _one_of(RunNetwork),
     "permits": _names,
+    "unkept": _unkept,
     "variables": _variables,
     "heredocs": _switch,
     "lowest_port": _count,

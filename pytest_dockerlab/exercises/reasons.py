@@ -8,6 +8,7 @@ from pytest_dockerlab.exercises.model import Text
 from pytest_dockerlab.exercises.reasons_commands import COMMANDS
 from pytest_dockerlab.exercises.reasons_dockerfile import DOCKERFILE
 from pytest_dockerlab.exercises.reasons_files import FILES
+from pytest_dockerlab.exercises.reasons_limits import LIMITS
 from pytest_dockerlab.exercises.reasons_run import RUN
 
 __all__ = ["GROUPS", "REASONS", "Reason"]
@@ -20,5 +21,6 @@ GROUPS: Mapping[str, Mapping[str, Reason]] = {
     "commands": COMMANDS,
     "run": RUN,
     "dockerfile": DOCKERFILE,
+    "limits": LIMITS,
 }
 REASONS: Mapping[str, Reason] = {code: reason for group in GROUPS.values() for code, reason in group.items()}

@@ -103,6 +103,33 @@ DOCKERFILE: Mapping[str, tuple[Text, Text, Text]] = {
     "run_security": ({"en": "RUN --security={value}", "ja": "RUN --security={value}"}, _PROTECT, _LEAVE_OUT),
     "run_network": ({"en": "RUN --network={value}", "ja": "RUN --network={value}"}, _PROTECT, _LEAVE_OUT),
     "run_device": ({"en": "RUN --device={value}", "ja": "RUN --device={value}"}, _PROTECT, _LEAVE_OUT),
+    "label": (
+        {"en": "the label {value}", "ja": "ラベル {value}"},
+        {
+            "en": "the grader tells by it whose an image or container is",
+            "ja": "採点プログラムがイメージやコンテナーの持ち主を見分けるためのものです",
+        },
+        {"en": "give your label another name", "ja": "別の名前のラベルにしてください"},
+    ),
+    "health_interval": (
+        {
+            "en": "a health check every {value} ({least} at least)",
+            "ja": "ヘルスチェックの間隔が {value} です(下限 {least})",
+        },
+        {
+            "en": "the engine would start processes without end, outside of the container's limits",
+            "ja": "コンテナーの上限の外で、エンジンがプロセスを起動し続けます",
+        },
+        {"en": "write --interval=30s", "ja": "--interval=30s のように書いてください"},
+    ),
+    "volumes": (
+        {
+            "en": "the image has {value} volumes ({most} are allowed)",
+            "ja": "イメージのボリュームが {value} 個あります(上限 {most})",
+        },
+        {"en": "each container of it gets a new one for each", "ja": "コンテナーごとにその数だけ作られます"},
+        {"en": "name in VOLUME what the exercise asks for", "ja": "課題で指定されたものだけを VOLUME に書いてください"},
+    ),
     "heredoc": (
         {"en": "a here-document: {value}", "ja": "ヒアドキュメント: {value}"},
         {"en": "this engine's builder does not know them", "ja": "このエンジンのビルダーは対応していません"},

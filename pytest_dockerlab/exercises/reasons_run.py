@@ -179,4 +179,9 @@ RUN: Mapping[str, tuple[Text, Text, Text]] = {
         {"en": "it changes the builder, not your image", "ja": "イメージではなくビルダーの動作を変えます"},
         _LEAVE_OUT,
     ),
+    "host_name": (
+        {"en": "the host {value} of a build", "ja": "ビルドのホスト名 {value}"},
+        {"en": "the grader tells builds apart by such names", "ja": "採点プログラムがビルドを見分けるための名前です"},
+        {"en": "give the host another name", "ja": "別の名前にしてください"},
+    ),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -45,7 +46,11 @@ class Desk:
             target = Path(tempfile.mkdtemp(prefix="submission-", dir=self._scratch)).resolve()
             shell = student(policy.variables)
             self._own[exercise] = Taken(take_in(self._folder, exercise, policy, target, shell), policy, target)
-        return Submission(self._own[exercise], builds, runs, self._nonce)
+        return Submission(self._own[exercise], builds, runs, self._nonce_of(exercise))
+
+    def _nonce_of(self, exercise: str) -> str:
+        """Each exercise has its own, as its limits may differ from the next one's and go with the nonce."""
+        return hashlib.sha256(f"{self._nonce}/{exercise}".encode()).hexdigest()[:16] if self._nonce else ""
 
     def plain(self, text: str) -> str:
         """A text without the places of the copies: the same for each run."""

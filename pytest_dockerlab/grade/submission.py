@@ -23,8 +23,8 @@ from pytest_dockerlab.findings import CheckFailed, Finding
 from pytest_dockerlab.grade.carry import Carried, carry_out
 from pytest_dockerlab.grade.files import read_inside, write_inside
 from pytest_dockerlab.grade.intake import safe_source, student
+from pytest_dockerlab.grade.limits import check_image, limits_of, told_of_limits
 from pytest_dockerlab.image.model import Image
-from pytest_dockerlab.quantity import human_bytes
 from pytest_dockerlab.reference import Reference
 from pytest_dockerlab.run.spec import PublishedPort, RunSpec
 
@@ -292,7 +292,9 @@ class Submission:
         if (clean := without_syntax(text)) != text:
             # In our copy, so that a .dockerignore of its own and the paths of messages stay.
             path.write_text(clean, "utf-8")
-        with _students_fault():
+        # The reference has no nonce: it is the instructor's own.
+        limits = limits_of(self._builds.engine, policy) if self._nonce else None
+        with told_of_limits(policy), _students_fault():
             built = self._builds.build(
                 Path(spec.context),
                 dockerfile=path,
@@ -305,18 +307,9 @@ class Submission:
                 extra_hosts=spec.extra_hosts,
                 fresh=spec.fresh,
                 timeout=spec.timeout,
+                limits=limits,
             )
-        over = [
-            Finding(what=f"the image has {size} {what}", expected=f"{most} at most", found=size)
-            for what, size, most, much in (
-                ("in its layers", human_bytes(built.image.size), human_bytes(policy.image_size),
-                 built.image.size > policy.image_size),
-                ("layers", str(len(built.image.layers)), str(policy.layers), len(built.image.layers) > policy.layers),
-            )
-            if much
-        ]  # fmt: skip
-        if over:
-            raise CheckFailed(over)
+        check_image(built, policy)
         return built
 
     def _own_image(self, name: str) -> int | None:

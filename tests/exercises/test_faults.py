@@ -13,6 +13,7 @@ from pytest_dockerlab.findings import CheckFailed, Finding
 STUDENT = {
     "BuildFailed",
     "BuildTimedOut",
+    "BuildOverLimit",
     "ContainerFailed",
     "StartFailed",
     "ExecFailed",

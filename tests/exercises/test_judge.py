@@ -377,6 +377,7 @@ def test_every_setting_of_a_policy_can_be_written() -> None:
         build_network = "none"
         run_network = "none"
         permits = ["privileged"]
+        unkept = ["network"]
         variables = {KEY = "text"}
         heredocs = false
         lowest_port = 2000

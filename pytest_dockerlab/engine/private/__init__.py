@@ -23,7 +23,19 @@ from pytest_dockerlab.engine.processes import alive, started
 from pytest_dockerlab.errors import EngineError, EngineStartFailed, NotFound
 from pytest_dockerlab.settings import Settings, read_settings
 
-__all__ = ["Endpoint", "hand_over", "kind", "missing", "relieve", "running", "start", "states", "stop", "sweep"]
+__all__ = [
+    "Endpoint",
+    "fence",
+    "hand_over",
+    "kind",
+    "missing",
+    "relieve",
+    "running",
+    "start",
+    "states",
+    "stop",
+    "sweep",
+]
 
 
 def start(
@@ -37,7 +49,8 @@ def start(
     """Start a private engine that lives as long as the process ``owner_pid``; ``None``: until it is stopped.
 
     Args:
-        settings: its mirror is used, and whether the engine is to be tuned; by default those of the environment.
+        settings: its mirror is used, its fence, and whether the engine is to be tuned; by default those of the
+            environment, and no fence.
         on_progress: is told what happens, a line at a time.
         store: folder for its images and containers, which no other engine uses; by default one of the cache.
         timeout: seconds.
@@ -57,6 +70,7 @@ def start(
         "mirror": mirror,
         "store": str(store.absolute()) if store else "",
         "tuned": settings.tuned,
+        "fence": None if settings.fence is None else list(settings.fence),
     }
     environ = dict(os.environ)
     package_root = str(Path(__file__).parents[3])  # a checkout that is not installed has to be found, too
@@ -144,6 +158,12 @@ def _endpoint(state: State) -> Endpoint:
 def running() -> tuple[Endpoint, ...]:
     """The private engines of this user that run: those of ``dockerlab up``, and those of test runs."""
     return tuple(_endpoint(state) for _, state in states())
+
+
+def fence(url: str) -> tuple[str, tuple[str, ...]] | None:
+    """Proxy of the private engine at this address, and the hosts that it lets through; ``None`` without a fence."""
+    found = next((state for _, state in states() if state.url == url and state.proxy), None)
+    return (found.proxy, tuple(found.fence.split())) if found else None
 
 
 def relieve(engine: Endpoint) -> int:

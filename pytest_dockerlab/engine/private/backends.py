@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -63,12 +63,24 @@ def kind() -> str:
     return next((name for name, lacks, _ in _kinds() if not lacks()), "")
 
 
-def choose(slot: Slot, *, tuned: bool = True) -> Backend:
-    """The first kind for which everything is there, tuned where it can be. Raises: EngineStartFailed."""
-    for _, lacks, make in _kinds():
+def choose(slot: Slot, *, tuned: bool = True, fence: Sequence[str] | None = None) -> Backend:
+    """The first kind for which everything is there, tuned where it can be.
+
+    Args:
+        fence: hosts that its builds and containers reach, ``None`` for all.
+
+    Raises:
+        EngineStartFailed: there is none, or none that can be fenced.
+    """
+    for name, lacks, make in _kinds():
         if not lacks():
             engine = make(slot)
             if isinstance(engine, Dockerd):
-                engine.tuned = tuned
+                engine.tuned, engine.fence = tuned, fence
+            elif fence is not None:
+                raise EngineStartFailed(
+                    f"a private engine of this kind ({name}) can't be kept from the network",
+                    remedy='start it as root, or write unkept = ["network"] into the policy',
+                )
             return engine
     raise EngineStartFailed(f"no private engine can be started: {missing()}", remedy="dockerlab up --install")

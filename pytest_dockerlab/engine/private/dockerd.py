@@ -10,7 +10,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from pytest_dockerlab.engine.private import network
 from pytest_dockerlab.engine.private.dns import Forwarder
 from pytest_dockerlab.engine.private.network import Network
 from pytest_dockerlab.engine.private.orphans import remove_orphans
+from pytest_dockerlab.engine.private.proxy import Proxy
 from pytest_dockerlab.engine.private.slots import Slot
 from pytest_dockerlab.engine.private.tuning import Tuning, tune
 from pytest_dockerlab.engine.processes import end
@@ -65,13 +66,16 @@ class Dockerd:
 
     Args:
         tuned: made faster where this machine allows it; ``notes`` tells, once it is prepared, where it does not.
+        fence: hosts that builds and containers reach, by ``proxy``, and nothing else; ``None`` for no fence.
     """
 
     kind = "dockerd"
 
-    def __init__(self, slot: Slot, *, tuned: bool = True) -> None:
+    def __init__(self, slot: Slot, *, tuned: bool = True, fence: Sequence[str] | None = None) -> None:
         self.slot = slot
         self.tuned = tuned
+        self.fence = fence
+        self.proxy: Proxy | None = None
         self.notes: tuple[str, ...] = ()
         self._tuning = Tuning(config={}, environ={})
         self.network: Network | None = None
@@ -93,8 +97,11 @@ class Dockerd:
             self._tuning = tune(self.slot, program, environment())
             self.notes = self._tuning.notes
         remove_orphans(self.slot.data)
-        self.network = network.up(self.slot)
-        if local := network.loopback_resolver():
+        self.network = network.up(self.slot, fenced=self.fence is not None)
+        if self.fence is not None:
+            self.proxy = Proxy(self.network.gateway, self.fence)
+            network.allow(self.slot, self.network, self.proxy.port)
+        elif local := network.loopback_resolver():
             self._names = Forwarder(self.network.gateway, local)
 
     def start(self, mirrors: tuple[str, ...], *, registry: Path | None = None, timeout: float = 60.0) -> None:
@@ -154,6 +161,9 @@ class Dockerd:
         """Remove containers, networks and volumes, then end the process. Images and the build cache stay."""
         if self._names is not None:
             self._names.close()
+        if self.proxy is not None:
+            self.proxy.close()
+            self.proxy = None
         if self._process is None:
             return
         if self._process.poll() is None:

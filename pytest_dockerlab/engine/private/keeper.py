@@ -1,7 +1,7 @@
 """The process that holds a private engine: starts it, watches its owner, takes everything down.
 
     python -m pytest_dockerlab.engine.private.keeper '{"owner": 123, "owner_start": 456, "mirror": "", "store": "",
-        "tuned": true}'
+        "tuned": true, "fence": null}'
 
 It detaches itself, reports on its standard output (one JSON object a line, the last one ``ready`` or ``failed``),
 and from then on is silent. It ends when its owner ends, when the engine ends, or on SIGTERM, and never before
@@ -80,8 +80,8 @@ def _say(**what: object) -> None:
         print(json.dumps(what), flush=True)
 
 
-def _keep(slot: Slot, *, owner: int, owner_start: int, mirror: str, tuned: bool) -> None:
-    engine = choose(slot, tuned=tuned)
+def _keep(slot: Slot, *, owner: int, owner_start: int, mirror: str, tuned: bool, fence: list[str] | None) -> None:
+    engine = choose(slot, tuned=tuned, fence=fence)
     beside: RegistryProcess | None = None
     wake, told = os.pipe()
     signal.signal(signal.SIGUSR1, lambda *_: os.write(told, b"!"))
@@ -100,6 +100,8 @@ def _keep(slot: Slot, *, owner: int, owner_start: int, mirror: str, tuned: bool)
             engine.prepare()
             made = engine.network
             state = replace(state, pool=str(made.pool) if made else "", bridge=made.bridge if made else "")
+            if isinstance(engine, dockerd.Dockerd) and engine.proxy is not None:
+                state = replace(state, proxy=engine.proxy.url, fence=" ".join(fence or ()))
             slot.write(state)
             beside = _registry(slot)
             mirrors = [mirror] if mirror else []

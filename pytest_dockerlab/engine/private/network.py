@@ -22,7 +22,7 @@ from pathlib import Path
 from pytest_dockerlab.engine.private.slots import Slot, all_slots, machine_lock
 from pytest_dockerlab.errors import EngineStartFailed
 
-__all__ = ["Network", "down", "free_pool", "loopback_resolver", "networks_in_use", "resolvers", "up"]
+__all__ = ["Network", "allow", "down", "free_pool", "loopback_resolver", "networks_in_use", "resolvers", "up"]
 
 _FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 # The second and third are what systemd-resolved and NetworkManager keep behind a loopback name server.
@@ -147,17 +147,34 @@ def _loopback(server: str) -> bool:
     return ipaddress.ip_address(server.partition("%")[0]).is_loopback
 
 
-def _rules(slot: Slot, pool: IPv4Network) -> list[tuple[str, str, list[str]]]:
+def _rules(slot: Slot, pool: IPv4Network, *, fenced: bool) -> list[tuple[str, str, list[str]]]:
     """(table, chain, rule), in the order in which they are inserted at the top: the last one is looked at first."""
     own, note = str(pool), ["-m", "comment", "--comment", slot.comment]
+    # By the bridge, too: root in a container may write any sender's address.
+    fence = [
+        (chain, [*who, *note, "-j", "REJECT"])
+        for chain in ("FORWARD", "INPUT")
+        for who in (["-s", own, "!", "-i", "lo"], ["-i", slot.bridge])
+    ]
+    answers = ["-s", own, "-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED", *note, "-j", "ACCEPT"]
+    ways_out = (
+        [
+            *(("filter", chain, rule) for chain, rule in fence),
+            ("filter", "INPUT", answers),  # of published ports, which the engine serves from this host
+        ]
+        if fenced
+        else [
+            ("nat", "POSTROUTING", ["-s", own, "!", "-d", own, *note, "-j", "MASQUERADE"]),
+            ("filter", "FORWARD", ["-s", own, *note, "-j", "ACCEPT"]),
+            (
+                "filter",
+                "FORWARD",
+                ["-d", own, "-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED", *note, "-j", "ACCEPT"],
+            ),
+        ]
+    )
     rules = [
-        ("nat", "POSTROUTING", ["-s", own, "!", "-d", own, *note, "-j", "MASQUERADE"]),
-        ("filter", "FORWARD", ["-s", own, *note, "-j", "ACCEPT"]),
-        (
-            "filter",
-            "FORWARD",
-            ["-d", own, "-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED", *note, "-j", "ACCEPT"],
-        ),
+        *ways_out,
         # Docker isolates its networks from one another ...
         ("filter", "FORWARD", ["-s", own, "-d", own, *note, "-j", "DROP"]),
     ]
@@ -180,8 +197,11 @@ def _bridged() -> bool:
         return False
 
 
-def up(slot: Slot) -> Network:
+def up(slot: Slot, *, fenced: bool = False) -> Network:
     """Make the bridge and its rules.
+
+    Args:
+        fenced: nothing behind it reaches this host or what is beyond, but what ``allow`` lets through.
 
     Raises:
         EngineStartFailed: a command failed, or no range is free. What was made by then is gone again.
@@ -195,13 +215,33 @@ def up(slot: Slot) -> Network:
             _run("ip", "link", "add", made.bridge, "address", made.mac, *_mtu(), "type", "bridge")
             _run("ip", "address", "add", f"{made.gateway}/24", "dev", made.bridge)
             _run("ip", "link", "set", made.bridge, "up")
-            for table, chain, rule in _rules(slot, pool):
+            if fenced:
+                _no_ipv6(made.bridge)
+            for table, chain, rule in _rules(slot, pool, fenced=fenced):
                 _run("iptables", "-w", "20", "-t", table, "-I", chain, *rule)
             _forwarding_on()
         except EngineStartFailed:
             _take_down(slot, str(pool))
             raise
     return made
+
+
+def allow(slot: Slot, made: Network, port: int) -> None:
+    """Let what is behind a fenced bridge reach a TCP port of this host, at the bridge's own address.
+
+    Raises:
+        EngineStartFailed: the rule could not be made.
+    """
+    note = ["-m", "comment", "--comment", slot.comment]
+    rule = ["-s", str(made.pool), "-d", made.gateway, "-p", "tcp", "--dport", str(port), *note, "-j", "ACCEPT"]
+    with machine_lock():
+        _run("iptables", "-w", "20", "-t", "filter", "-I", "INPUT", *rule)
+
+
+def _no_ipv6(bridge: str) -> None:
+    """The rules are IPv4's, and the bridge would get a link-local address that this host listens on."""
+    with contextlib.suppress(OSError):  # a kernel without it
+        Path(f"/proc/sys/net/ipv6/conf/{bridge}/disable_ipv6").write_text("1")
 
 
 def _mtu() -> list[str]:

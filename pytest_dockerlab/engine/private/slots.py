@@ -33,6 +33,8 @@ class State:
         bridge: name of its bridge, or ``""``.
         store: folder of its images and containers where that is not the slot's own.
         kept: it was a run's, and outlives it because something on it is kept on request.
+        fence: hosts (with blanks between them) that its builds reach by ``proxy``, an address; both are ``""`` for
+            an engine without a fence.
     """
 
     slot: int
@@ -47,6 +49,8 @@ class State:
     store: str = ""
     kept: bool = False
     ready: bool = False
+    proxy: str = ""
+    fence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
