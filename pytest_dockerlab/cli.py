@@ -36,7 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns: 0 fine, 1 no engine or a failure, 2 a wrong command line or setting."""
     parsed = _parser().parse_args(arguments)
     try:
-        options = {"engine": parsed.engine, "mirror": parsed.mirror, "install": parsed.install or None}
+        options = {
+            "engine": parsed.engine,
+            "mirror": parsed.mirror,
+            "install": parsed.install or None,
+            "platform": parsed.platform,
+        }
         settings = read_settings(options)
         return int(parsed.run(parsed, settings))
     except UsageError as error:
@@ -56,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(engine=None, mirror=None, install=False)
+    parser.set_defaults(engine=None, mirror=None, install=False, platform=None)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     doctor = commands.add_parser(
@@ -89,6 +94,12 @@ def _parser() -> argparse.ArgumentParser:
         "--install", action="store_true", help="install the distribution's packages first, where missing (apt)"
     )
     up.add_argument("--mirror", metavar="HOST", help="registry that serves Docker Hub's images (DOCKERLAB_MIRROR)")
+    up.add_argument(
+        "--platform",
+        metavar="PLATFORM",
+        help="have programs of this platform run, too (linux/arm64; several: A,B): with --install, an emulator of the "
+        "package qemu-user-static is registered with the kernel until `dockerlab down`",
+    )
     up.set_defaults(run=_up)
 
     down = commands.add_parser(
@@ -214,6 +225,7 @@ def _up(parsed: argparse.Namespace, settings: Settings) -> int:
 
     if settings.install:
         install.ensure(on_progress=_tell)
+    _emulate(settings)
     endpoint = private.start(None, settings, _tell)
     print("A private engine is up. To use it in this shell, for docker and for tests:\n")
     print(f"  export DOCKER_HOST={endpoint.url}\n")
@@ -227,8 +239,30 @@ def _up(parsed: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+def _emulate(settings: Settings) -> None:
+    """Have this machine run programs of the platforms that were asked for.
+
+    Raises:
+        InstallFailed: it can't, or may not.
+    """
+    from pytest_dockerlab.engine import binfmt, emulation
+    from pytest_dockerlab.errors import InstallFailed
+    from pytest_dockerlab.platforms import Platform, same
+
+    for platform in settings.platforms:
+        if same(platform, Platform.of_host()):
+            continue
+        held = emulation.hold(platform, can_install=settings.install, keep=True, tell=_tell)
+        found = binfmt.emulator(platform.architecture)
+        if not found.usable:
+            raise InstallFailed(
+                f"programs for {platform} don't run here: {found.reason}", remedy=emulation.mending(platform)
+            )
+        _tell(f"{platform} is emulated: {found.reason}" + (", until `dockerlab down`" if held is not None else ""))
+
+
 def _down(parsed: argparse.Namespace, settings: Settings) -> int:
-    from pytest_dockerlab.engine import private
+    from pytest_dockerlab.engine import emulation, private
 
     kept = 0
     removed: list[str] = []
@@ -238,6 +272,7 @@ def _down(parsed: argparse.Namespace, settings: Settings) -> int:
             continue
         removed += private.stop(slot.number)
     removed += private.sweep()
+    removed += emulation.let_go()
     for line in removed:
         print(f"removed {line}")
     if not removed:

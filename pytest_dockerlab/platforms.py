@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pytest_dockerlab.errors import UsageError
 
-__all__ = ["Platform"]
+__all__ = ["Platform", "same"]
 
 # What kernels, distributions and people call an architecture, to Go's name for it
 # (containerd's platforms package normalises the same way).
@@ -21,6 +21,8 @@ _ARCHITECTURES = {
     "i386": "386",
     "i686": "386",
 }
+# What is taken for an architecture where it stands first: containerd reads "arm/v7" so.
+_ALONE = {*_ARCHITECTURES, *_ARCHITECTURES.values(), "riscv64", "s390x", "ppc64le", "loong64"}
 # containerd's own rule for each part.
 _PART = re.compile(r"[a-z0-9_.-]+", re.ASCII)
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "arm": "armv7l", "386": "i686"}
@@ -36,13 +38,13 @@ class Platform:
 
     @classmethod
     def parse(cls, text: str) -> Platform:
-        """Read ``os/arch[/variant]``, or an architecture alone.
+        """Read ``os/arch[/variant]``, or an architecture without its system.
 
         Raises:
             UsageError: another form.
         """
         parts = text.strip().lower().split("/")
-        if len(parts) == 1:
+        if len(parts) == 1 or (len(parts) == 2 and parts[0] in _ALONE):
             parts = ["linux", *parts]
         if len(parts) > 3 or not all(map(_PART.fullmatch, parts)):
             raise UsageError(f"not a platform: {text[:80]!r}", remedy='write it as "linux/amd64" or "linux/arm64"')
@@ -64,3 +66,9 @@ class Platform:
 
     def __str__(self) -> str:
         return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
+
+
+def same(platform: Platform, other: Platform) -> bool:
+    """Whether what is made for one runs on the other, too; a variant that is not told may be any."""
+    alike = (platform.os, platform.architecture) == (other.os, other.architecture)
+    return alike and (platform.variant == other.variant or not (platform.variant and other.variant))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from pytest_dockerlab.errors import UsageError
+from pytest_dockerlab.platforms import Platform
 from pytest_dockerlab.quantity import to_seconds
 
 __all__ = ["NAMES", "Bases", "Keep", "Lookahead", "Settings", "read_settings"]
@@ -23,6 +24,7 @@ NAMES: Mapping[str, str] = {
     "mirror": "DOCKERLAB_MIRROR",
     "bases": "DOCKERLAB_BASES",
     "install": "DOCKERLAB_INSTALL",
+    "platform": "DOCKERLAB_PLATFORM",
     "dockerfiles": "DOCKERLAB_DOCKERFILES",
     "strict": "DOCKERLAB_STRICT",
     "tuned": "DOCKERLAB_TUNED",
@@ -45,6 +47,7 @@ class Settings:
         mirror: registry host that serves Docker Hub's images, ``""`` for none.
         bases: ``auto`` pulls and falls back to stand-ins; ``pull`` and ``stand-in`` insist.
         install: packages that are missing may be installed.
+        platform: that tests run on, ``""`` for the engine's own; several with commas between them.
         dockerfiles: folder whose sub-folders ``lab.build("name")`` finds.
         strict: a missing capability fails instead of skipping; on where ``CI`` is set.
         tuned: a private engine is made faster than an ordinary one.
@@ -64,6 +67,7 @@ class Settings:
     mirror: str = ""
     bases: Bases = "auto"
     install: bool = False
+    platform: str = ""
     dockerfiles: Path = Path("dockerfiles")
     strict: bool = False
     tuned: bool = True
@@ -80,6 +84,11 @@ class Settings:
     def engines(self) -> tuple[str, ...]:
         """Each engine that was named; ``("",)`` where none was."""
         return tuple(name.strip() for name in self.engine.split(","))
+
+    @property
+    def platforms(self) -> tuple[Platform, ...]:
+        """Each platform that was named, once; none where none was."""
+        return tuple(dict.fromkeys(Platform.parse(each) for each in self.platform.split(",") if self.platform))
 
     def source(self, name: str) -> str:
         """What set ``name``: ``--dockerlab-engine``, ``DOCKERLAB_ENGINE``, ``ini dockerlab_engine`` or ``default``."""
@@ -154,6 +163,11 @@ def _checked(name: str, value: object, source: str) -> object:
         raise UsageError(
             f"{source}: not a choice of what to keep: {text!r}", remedy=f"one of {', '.join(get_args(Keep))}"
         )
+    for platform in text.split(",") if name == "platform" and text else ():
+        try:
+            Platform.parse(platform)
+        except UsageError as error:
+            raise UsageError(f"{source}: {error.what}", remedy=f"{error.remedy}; several with commas") from error
     for engine in text.split(",") if name == "engine" and text else ():
         if not _is_engine(engine.strip()):
             raise UsageError(

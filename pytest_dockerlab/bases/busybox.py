@@ -5,15 +5,17 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from pytest_dockerlab.bases.apt import render_sources
 from pytest_dockerlab.bases.blobs import Entry
 from pytest_dockerlab.bases.host import Host
+from pytest_dockerlab.bases.rootfs import debian_architecture
 from pytest_dockerlab.errors import BaseImageMissing
+from pytest_dockerlab.image.elf import read_elf
 from pytest_dockerlab.platforms import Platform
 
 __all__ = ["applets", "busybox_tree", "find_busybox"]
 
 _PROGRAM = Path("/bin/busybox")
-_MACHINES = {"amd64": 62, "arm64": 183}  # e_machine in the ELF header
 
 _FOLDERS = (
     "bin", "dev", "etc", "etc/profile.d", "home", "lib", "media", "mnt", "opt", "proc", "run", "sbin", "srv", "sys",
@@ -73,11 +75,12 @@ def busybox_tree(program: bytes, host: Host) -> tuple[Entry, ...]:
     )
 
 
-def find_busybox(platform: Platform, folder: Path, program: Path = _PROGRAM) -> bytes:
+def find_busybox(platform: Platform, folder: Path, host: Host, program: Path = _PROGRAM) -> bytes:
     """A static busybox: this host's own if it is one, else out of the distribution's package.
 
     Args:
         folder: where a package may be downloaded to.
+        host: where it gets its packages from.
         program: the host's own.
 
     Raises:
@@ -85,40 +88,51 @@ def find_busybox(platform: Platform, folder: Path, program: Path = _PROGRAM) -> 
     """
     if program.is_file() and _fits(content := program.read_bytes(), platform):
         return content
-    architecture = "" if platform == Platform.of_host() else f":{platform.architecture}"
-    package = f"busybox-static{architecture}"
-    commands = (
-        ["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", package],
-        ["sh", "-c", "dpkg-deb -x busybox-static_*.deb tree"],
-    )
-    for command in commands:
-        try:
-            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
-        except FileNotFoundError as error:
-            raise BaseImageMissing(f"{package}: there is no {command[0]} here") from error
-        if done.returncode:
-            said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
-            raise BaseImageMissing(
-                f"can't download the package {package}: {' '.join(said)}",
-                remedy=f"dpkg --add-architecture {architecture[1:]} && apt-get update"
-                if architecture
-                else "apt-get install busybox-static",
-            )
+    package, apt = "busybox-static", ["apt-get", "-q", "-o", "APT::Sandbox::User=root"]
+    remedy = "apt-get install busybox-static"
+    if debian_architecture(platform) != debian_architecture(Platform.of_host()):
+        package, remedy = f"{package}:{debian_architecture(platform)}", "see whether the distribution has it"
+        apt += _apart(debian_architecture(platform), folder, host)
+        _said([*apt, "update"], folder, package, remedy)
+    _said([*apt, "download", package], folder, package, remedy)
+    _said(["sh", "-c", "dpkg-deb -x busybox-static_*.deb tree"], folder, package, remedy)
     for path in (folder / "tree/bin/busybox", folder / "tree/usr/bin/busybox"):
         if path.is_file() and _fits(content := path.read_bytes(), platform):
             return content
     raise BaseImageMissing(f"the package {package} has no static busybox for {platform} in it")
 
 
+def _apart(architecture: str, folder: Path, host: Host) -> list[str]:
+    """Options by which apt looks at another architecture's packages, and changes nothing of this machine's."""
+    top = folder / "apt"
+    for name in ("sources", "state/lists/partial", "cache/archives/partial"):
+        (top / name).mkdir(parents=True)
+    (top / "sources/host.sources").write_text(render_sources(host.sources), encoding="utf-8")
+    (top / "status").touch()
+    said = {
+        "APT::Architecture": architecture,
+        "APT::Architectures": architecture,
+        "Acquire::Languages": "none",
+        "Dir::State": str(top / "state"),
+        "Dir::State::Status": str(top / "status"),
+        "Dir::Cache": str(top / "cache"),
+        "Dir::Etc::SourceList": "/dev/null",
+        "Dir::Etc::SourceParts": str(top / "sources"),
+    }
+    return [word for name, value in said.items() for word in ("-o", f"{name}={value}")]
+
+
+def _said(command: list[str], folder: Path, package: str, remedy: str) -> None:
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    except FileNotFoundError as error:
+        raise BaseImageMissing(f"{package}: there is no {command[0]} here") from error
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
+        raise BaseImageMissing(f"can't download the package {package}: {' '.join(said)}", remedy=remedy)
+
+
 def _fits(program: bytes, platform: Platform) -> bool:
-    """Whether this is an ELF program for ``platform`` that needs no loader."""
-    machine = int.from_bytes(program[18:20], "little")
-    if program[:5] != b"\x7fELF\x02" or machine != _MACHINES.get(platform.architecture):
-        return False
-    offset, size, count = (
-        int.from_bytes(program[32:40], "little"),
-        int.from_bytes(program[54:56], "little"),
-        int.from_bytes(program[56:58], "little"),
-    )
-    kinds = [int.from_bytes(program[offset + i * size : offset + i * size + 4], "little") for i in range(count)]
-    return 3 not in kinds  # PT_INTERP
+    """Whether this is a program for ``platform`` that needs no loader."""
+    found = read_elf(program)
+    return found is not None and found.static and found.architecture == platform.architecture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_dockerlab.bases.archive import archive_of
@@ -12,13 +13,13 @@ from pytest_dockerlab.bases.catalogue import KEY, Recipe
 from pytest_dockerlab.bases.store import Store, StoredImage
 from pytest_dockerlab.errors import EngineError, LabError, NotFound
 from pytest_dockerlab.image.model import Image
-from pytest_dockerlab.platforms import Platform
-from pytest_dockerlab.reference import Reference
+from pytest_dockerlab.platforms import Platform, same
+from pytest_dockerlab.reference import DOCKER_HUB, Reference
 
 if TYPE_CHECKING:
     from pytest_dockerlab.engine.engine import Engine
 
-__all__ = ["deliver", "image_or_none"]
+__all__ = ["deliver", "foreign_name", "image_or_none"]
 
 
 def image_or_none(engine: Engine, name: str) -> Image | None:
@@ -29,6 +30,16 @@ def image_or_none(engine: Engine, name: str) -> Image | None:
         return None
 
 
+def foreign_name(name: Reference, platform: Platform) -> str:
+    """What an image for another platform than the engine's own is called there: its own name is for that one.
+
+    On a host that does not exist (RFC 6761), so that nobody takes it for one that can be pulled.
+    """
+    host = f"{str(platform).replace('/', '-')}.dockerlab.invalid"
+    path = name.path if name.host == DOCKER_HUB else f"{name.host.replace(':', '-').lower()}/{name.path}"
+    return str(replace(name, host=host, path=path, digest="", tag=name.tag or name.digest[7:19]))
+
+
 def deliver(
     engine: Engine, store: Store, stored: StoredImage, name: Reference, recipe: Recipe, platform: Platform,
     tell: Callable[[str], None], built: str = "",
@@ -37,7 +48,7 @@ def deliver(
 
     A private engine is ours: there the image gets the very name that it stands in for, as ``docker pull`` would
     give it. On another engine that name stays free for the real image, and the stand-in is called after the
-    registry that it came from.
+    registry that it came from. One for another platform has a name of its own on any engine.
 
     Args:
         built: a name under which the engine has it because it has just built it.
@@ -47,17 +58,23 @@ def deliver(
     """
     private = engine.endpoint.private
     local = f"{store.address}/{recipe.reference.path}:{name.tag}"
-    wanted = name.familiar if private else local
+    foreign = None if same(platform, engine.info.platform) else platform
+    wanted = foreign_name(name, foreign) if foreign else name.familiar if private else local
     if _has(engine, wanted, stored):
         return wanted
     if built:
         engine.images.tag(built, wanted)
         return wanted
-    foreign = None if platform == engine.info.platform else platform
-    if private:
-        _try_pull(engine, wanted, foreign)  # through the engine's mirror, as a user's docker pull goes
-    if not _has(engine, wanted, stored) and engine.endpoint.socket:
-        _try_pull(engine, local, foreign)
+    if foreign:
+        # By its digest: no name moves that stands for the engine's own platform.
+        exact = f"{store.address}/{recipe.reference.path}@{stored.manifest}"
+        if engine.endpoint.socket and _try_pull(engine, exact, foreign):
+            engine.images.tag(exact, wanted)
+            engine.images.remove(exact)
+    elif private:
+        _try_pull(engine, wanted)  # through the engine's mirror, as a user's docker pull goes
+    if not foreign and not _has(engine, wanted, stored) and engine.endpoint.socket:
+        _try_pull(engine, local)
         if private and _has(engine, local, stored):
             engine.images.tag(local, wanted)
             engine.images.remove(local)
@@ -80,7 +97,9 @@ def _platform(stored: StoredImage) -> Platform:
     return Platform(config["os"], config["architecture"], config.get("variant", ""))
 
 
-def _try_pull(engine: Engine, name: str, platform: Platform | None) -> None:
+def _try_pull(engine: Engine, name: str, platform: Platform | None = None) -> bool:
     # There is another way; whether this one worked is looked at, not believed.
     with contextlib.suppress(LabError):
         engine.images.pull(name, platform)
+        return True
+    return False

@@ -33,7 +33,7 @@ from pytest_dockerlab.platforms import Platform
 if TYPE_CHECKING:
     from pytest_dockerlab.engine.engine import Engine
 
-__all__ = ["Maker"]
+__all__ = ["Maker", "locked"]
 
 _BUILD_SECONDS = 1200.0
 
@@ -89,7 +89,7 @@ class Maker:
             raise BaseImageMissing(
                 self._host.obstacle, remedy="pull the image where Docker Hub answers, or name a mirror of it"
             )
-        with _locked(f"standin-{_slug(recipe, platform)}", lambda: self._tell(f"waiting: {recipe.name} is being made")):
+        with locked(f"standin-{_slug(recipe, platform)}", lambda: self._tell(f"waiting: {recipe.name} is being made")):
             if image := self.find(recipe, platform):
                 return image
             with _workspace(_slug(recipe, platform)) as folder:
@@ -105,7 +105,7 @@ class Maker:
 
     def tag(self, recipe: Recipe, tag: str, manifest: str, platform: Platform) -> None:
         """Give a stand-in that is in the registry another tag of its repository."""
-        with _locked(f"index-{recipe.reference.path.replace('/', '-')}"):
+        with locked(f"index-{recipe.reference.path.replace('/', '-')}"):
             self._store.tag(recipe.reference.path, tag, manifest, platform)
 
     def _labels(self, recipe: Recipe, platform: Platform) -> dict[str, str]:
@@ -134,7 +134,7 @@ class Maker:
             if recipe.source == "program":
                 entries: tuple[Entry, ...] = (Entry(path="hello", content=hello_program(platform)),)
             else:
-                entries = busybox_tree(find_busybox(platform, folder), self._host)
+                entries = busybox_tree(find_busybox(platform, folder, self._host), self._host)
             file = folder / "tree.tar"
             file.write_bytes(tar_of(entries))
             with file.open("rb") as content:
@@ -187,7 +187,7 @@ def _slug(recipe: Recipe, platform: Platform) -> str:
 
 
 @contextmanager
-def _locked(name: str, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+def locked(name: str, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Hold the lock of this name between processes and threads; the file stays, see docs/bases.md."""
     path = cache_dir() / "locks" / f"{name}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,15 +10,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from pytest_dockerlab.bases.catalogue import KEY, LABEL, Recipe, content_key, find_recipe
-from pytest_dockerlab.bases.deliver import deliver, image_or_none
+from pytest_dockerlab.bases.deliver import deliver, foreign_name, image_or_none
 from pytest_dockerlab.bases.host import Host, read_host
-from pytest_dockerlab.bases.make import Maker
+from pytest_dockerlab.bases.make import Maker, locked
 from pytest_dockerlab.bases.rootfs import obstacle
 from pytest_dockerlab.bases.store import Store
 from pytest_dockerlab.errors import BaseImageMissing, Conflict, LabError, NotFound
 from pytest_dockerlab.image.model import Image
 from pytest_dockerlab.places import cache_dir
-from pytest_dockerlab.platforms import Platform
+from pytest_dockerlab.platforms import Platform, same
 from pytest_dockerlab.reference import DOCKER_HUB, Reference
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Provided:
         reference: the name to use on this engine.
         image: what it is.
         kind: how it came; ``present`` if it had been there.
+        platform: that was asked for, where it is another one than the engine's own.
         standin: whether it is one, however it came.
         note: what was tried before, for people.
     """
@@ -51,6 +53,12 @@ class Provided:
     kind: Kind
     standin: bool = False
     note: str = ""
+    platform: Platform | None = None
+
+    @property
+    def title(self) -> str:
+        """What was asked for, for people."""
+        return f"{self.asked} for {self.platform}" if self.platform else self.asked
 
 
 class Bases:
@@ -80,25 +88,25 @@ class Bases:
             BaseImageMissing: it can't be had; says what was tried, why each way failed, and what to do.
             UsageError: ``ref`` is no image name.
         """
-        name = Reference.parse(ref)
+        name, platform = Reference.parse(ref), self._foreign(platform)
         key = (str(name), platform)
         with self._lock:
             if key not in self._provided:
                 self._provided[key] = self._ensure(name, platform)
             return self._provided[key]
 
-    def at_hand(self, ref: str) -> Provided | None:
+    def at_hand(self, ref: str, platform: Platform | None = None) -> Provided | None:
         """What ``ensure`` would give without bringing anything; ``None`` where it would have to, or can't.
 
         Raises:
             UsageError: ``ref`` is no image name.
         """
-        name = Reference.parse(ref)
+        name, platform = Reference.parse(ref), self._foreign(platform)
         with self._lock:
-            if (known := self._provided.get((str(name), None))) is not None:
+            if (known := self._provided.get((str(name), platform))) is not None:
                 return known
             recipe = find_recipe(name, self._host) if name.host == DOCKER_HUB else None
-            return self._present(name, None, recipe)
+            return self._present(name, platform, recipe)
 
     def report(self) -> tuple[Provided, ...]:
         """What was provided so far, in order."""
@@ -115,6 +123,9 @@ class Bases:
                     continue  # Gone already, or still used by somebody's container, whose it is now.
             self._provided.clear()
 
+    def _foreign(self, platform: Platform | None) -> Platform | None:
+        return None if platform is None or same(platform, self._engine.info.platform) else platform
+
     @property
     def _host(self) -> Host:
         if self._known_host is None:
@@ -130,7 +141,7 @@ class Bases:
         if mode != "stand-in" or recipe is None:
             for way in (self._mirror, self._pull):
                 if found := way(name, platform, recipe, tried):
-                    return replace(found, note="; ".join(tried))
+                    return replace(found, note="; ".join(tried), platform=platform)
         if mode == "pull":
             refused = f"a stand-in is not wanted ({self._settings.source('bases')} is pull)"
             tried.append(refused if recipe else "there is no stand-in for this name")
@@ -139,19 +150,28 @@ class Bases:
         else:
             try:
                 made = self._stand_in(name, platform or self._engine.info.platform, recipe)
-                return replace(made, note="; ".join(tried))
+                return replace(made, note="; ".join(tried), platform=platform)
             except LabError as error:
                 tried.append(f"stand-in: {error}")
         raise _missing(name, tried, recipe)
 
     def _present(self, name: Reference, platform: Platform | None, recipe: Recipe | None) -> Provided | None:
-        image = image_or_none(self._engine, name.familiar)
-        if image is None or (platform is not None and image.platform != platform):
+        wanted = platform or self._engine.info.platform
+        reference = foreign_name(name, platform) if platform else name.familiar
+        image = image_or_none(self._engine, reference)
+        if image is None and platform is not None:
+            # Somebody may have pulled it under its own name, where it can't be relied on to stay.
+            image = image_or_none(self._engine, name.familiar)
+            if image is not None and same(image.platform, wanted):
+                self._name(image.id, reference)
+        if image is None or not same(image.platform, wanted):
             return None
         standin = recipe is not None and image.labels.get(LABEL) == recipe.name
         if recipe is not None and not self._acceptable(image, recipe, standin):
             return None
-        return Provided(asked=name.familiar, reference=name.familiar, image=image, kind="present", standin=standin)
+        return Provided(
+            asked=name.familiar, reference=reference, image=image, kind="present", standin=standin, platform=platform
+        )
 
     def _acceptable(self, image: Image, recipe: Recipe, standin: bool) -> bool:
         """Whether an image under a recipe's name, had or pulled, is of the wanted sort and not stale."""
@@ -172,12 +192,11 @@ class Bases:
         there = str(replace(name, host=mirror))
         self._tell(f"pulling {there}")
         try:
-            self._engine.images.pull(there, platform, self._tell)
+            reference = self._fetch(there, name, platform)
         except LabError as error:
             tried.append(f"the mirror that {self._settings.source('mirror')} names, {mirror}: {_reason(error)}")
             return None
-        reference = there
-        if self._engine.endpoint.private and not name.digest:
+        if platform is None and self._engine.endpoint.private and not name.digest:
             self._engine.images.tag(there, name.familiar)
             reference = name.familiar
         image = self._engine.images.get(reference)
@@ -191,17 +210,43 @@ class Bases:
             return None
         self._tell(f"pulling {name.familiar}")
         try:
-            self._engine.images.pull(name.familiar, platform, self._tell)
+            reference = self._fetch(name.familiar, name, platform)
         except LabError as error:
             tried.append(f"pulling it: {_reason(error)}")
             return None
-        image = self._engine.images.get(name.familiar)
+        image = self._engine.images.get(reference)
         standin = recipe is not None and image.labels.get(LABEL) == recipe.name
         if recipe is not None and not self._acceptable(image, recipe, standin):
             tried.append("pulling it: the engine's own mirror serves a stand-in, not the image")
             return None
         kind: Kind = "stand-in" if standin else "pulled"
-        return Provided(asked=name.familiar, reference=name.familiar, image=image, kind=kind, standin=standin)
+        return Provided(asked=name.familiar, reference=reference, image=image, kind=kind, standin=standin)
+
+    def _fetch(self, there: str, name: Reference, platform: Platform | None) -> str:
+        """Pull ``there``, and say under which name it is on the engine.
+
+        Where names hold one image each (graph drivers), a pull for another platform takes the name away from the
+        engine's own: it gets it back at once.
+        """
+        images = self._engine.images
+        if platform is None:
+            images.pull(there, None, self._tell)
+            return there
+        with locked(f"pull-{re.sub(r'[^a-z0-9]+', '-', there)}"):
+            previous = image_or_none(self._engine, there)
+            images.pull(there, platform, self._tell)
+            reference = foreign_name(name, platform)
+            self._name(there, reference)
+            if previous is not None:
+                images.tag(previous.id, there)
+            else:
+                images.remove(there)
+        return reference
+
+    def _name(self, image: str, reference: str) -> None:
+        self._engine.images.tag(image, reference)
+        if not self._engine.endpoint.private and reference not in self._names:
+            self._names.append(reference)
 
     def _hub_answers(self) -> bool:
         if self._engine.endpoint.private:

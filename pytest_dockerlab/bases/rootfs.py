@@ -16,10 +16,11 @@ from typing import IO
 from pytest_dockerlab.bases.apt import render_sources
 from pytest_dockerlab.bases.blobs import Entry, tar_of
 from pytest_dockerlab.bases.host import Host
+from pytest_dockerlab.engine import binfmt, emulation
 from pytest_dockerlab.errors import BaseImageMissing
 from pytest_dockerlab.platforms import Platform
 
-__all__ = ["Tree", "commands", "obstacle"]
+__all__ = ["Tree", "commands", "debian_architecture", "obstacle"]
 
 # dpkg's and Debian's names of architectures, where they differ from Go's.
 _DEBIAN_NAMES = {"386": "i386", "arm": "armhf", "ppc64le": "ppc64el"}
@@ -137,14 +138,18 @@ def obstacle(platform: Platform) -> str:
     if platform.machine != Platform.of_host().machine and not _emulated(platform):
         return (
             f"this machine can't run programs for {platform}: packages of that platform can't be set up"
-            f" (package qemu-user-static, and its handler in /proc/sys/fs/binfmt_misc)"
+            f" ({emulation.mending(platform)})"
         )
     return ""
 
 
 def _emulated(platform: Platform) -> bool:
-    handler = Path(f"/proc/sys/fs/binfmt_misc/qemu-{platform.machine}")
-    return handler.is_file() and handler.read_text(encoding="ascii").startswith("enabled")
+    return binfmt.emulator(platform.architecture).usable
+
+
+def debian_architecture(platform: Platform) -> str:
+    """dpkg's name of it."""
+    return _DEBIAN_NAMES.get(platform.architecture, platform.architecture)
 
 
 def commands(tree: Tree) -> list[str]:
@@ -157,7 +162,7 @@ def _included(host: Host) -> list[str]:
 
 
 def _mmdebstrap(tree: Tree) -> list[str]:
-    architecture = _DEBIAN_NAMES.get(tree.platform.architecture, tree.platform.architecture)
+    architecture = debian_architecture(tree.platform)
     folder = tree.folder
     include = _included(tree.host)
     return [
@@ -166,6 +171,8 @@ def _mmdebstrap(tree: Tree) -> list[str]:
         "--format=tar",
         f"--architectures={architecture}",
         "--skip=output/dev",
+        # It would look for other names of emulators than may be there, and for a program of its own.
+        "--skip=check/qemu",
         *(f"--include={name}" for name in include),
         *([f"--hook-dir={_MERGED_USR}"] if Path(_MERGED_USR).is_dir() else []),
         # As dpkg options they would be filtered package by package, which takes longer than all the rest.
@@ -186,7 +193,7 @@ def _mmdebstrap(tree: Tree) -> list[str]:
 
 def _debootstrap(tree: Tree) -> list[str]:
     """As above with the older tool: it takes one source, so the others come with an upgrade in the tree."""
-    architecture = _DEBIAN_NAMES.get(tree.platform.architecture, tree.platform.architecture)
+    architecture = debian_architecture(tree.platform)
     source = next(source for source in tree.host.sources if tree.host.suite in source.suites)
     root, folder = shlex.quote(str(tree.folder / "tree")), shlex.quote(str(tree.folder))
     keyring = f"--keyring={shlex.quote(source.signed_by)}" if source.signed_by else ""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Emulator", "emulator"]
+__all__ = ["FOLDER", "Emulator", "emulator"]
 
-_FOLDER = Path("/proc/sys/fs/binfmt_misc")
+FOLDER = Path("/proc/sys/fs/binfmt_misc")
 # ELF's e_machine, at bytes 18 and 19 of a program (elf(5)), as the matching rules spell it.
 _MACHINES = {
     "386": "0300",
@@ -22,13 +22,20 @@ _MACHINES = {
 
 @dataclass(frozen=True, slots=True)
 class Emulator:
-    """Whether programs of an architecture run here, and why (not)."""
+    """Whether programs of an architecture run here, and why (not).
+
+    Attributes:
+        name: of the kernel's entry, ``""`` where there is none.
+        set_uid: a set-uid program gets its owner's rights (flag C).
+    """
 
     usable: bool
     reason: str
+    name: str = ""
+    set_uid: bool = False
 
 
-def emulator(architecture: str, folder: Path = _FOLDER) -> Emulator:
+def emulator(architecture: str, folder: Path = FOLDER) -> Emulator:
     """Look an architecture (Go's name) up in the kernel's list.
 
     An entry helps a container only with flag F: without it the emulator is looked up in
@@ -50,10 +57,11 @@ def emulator(architecture: str, folder: Path = _FOLDER) -> Emulator:
         magic = fields.get("magic", "")
         if not magic.startswith("7f454c46") or magic[36:40] != wanted:
             continue
+        flags = fields.get("flags:", "")
         if lines[0] != "enabled":
             near = f"{path.name} is switched off"
-        elif "F" not in fields.get("flags:", ""):
+        elif "F" not in flags:
             near = f"{path.name} lacks flag F, so that containers would need the emulator in their own files"
         else:
-            return Emulator(True, f"the kernel runs it with {path.name}")
+            return Emulator(True, f"the kernel runs it with {path.name}", path.name, set_uid="C" in flags)
     return Emulator(False, near or f"no emulator for {architecture} is registered: install qemu-user-static")

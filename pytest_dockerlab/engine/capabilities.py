@@ -14,8 +14,9 @@ from pytest_dockerlab.platforms import Platform
 
 if TYPE_CHECKING:
     from pytest_dockerlab.engine.engine import Engine
+    from pytest_dockerlab.engine.support import Support
 
-__all__ = ["EMULATES", "KNOWN", "Capabilities", "Capability", "check_name"]
+__all__ = ["EMULATES", "KNOWN", "OF_PLATFORM", "Capabilities", "Capability", "OnPlatform", "check_name"]
 
 EMULATES = "emulates:"
 
@@ -52,8 +53,14 @@ KNOWN: Mapping[str, Capability] = {
     "local_files": Capability(means="sees this machine's files: bind mounts work", probe=probes.local_files),
     "loopback_ports": Capability(means="published ports answer on 127.0.0.1 here", probe=probes.loopback_ports),
     "network_in_build": Capability(means="RUN steps have a way out", probe=probes.network_in_build),
+    "native": Capability(means="its processor runs programs itself: ptrace, times", probe=probes.own_platform),
+    "set_uid": Capability(means="set-uid programs get their owner's rights", probe=probes.own_platform),
     "hub": Capability(means="Docker Hub answers the engine", probe=probes.hub),
 }
+
+
+#: What depends on the platform of the test, not on the engine alone: where it is missing, a test does not apply.
+OF_PLATFORM = ("native", "set_uid")
 
 
 def check_name(name: str) -> None:
@@ -110,6 +117,10 @@ class Capabilities:
                 remedy="use another engine (DOCKERLAB_ENGINE), or mend the reason; see `dockerlab doctor`",
             )
 
+    def on(self, support: Support) -> OnPlatform:
+        """The same for tests on a platform."""
+        return OnPlatform(self, support)
+
     def known(self) -> tuple[str, ...]:
         """Every name but the pattern ``emulates:PLATFORM``."""
         return tuple(KNOWN)
@@ -130,3 +141,34 @@ class Capabilities:
             with self._lock:
                 known = self._answers.setdefault(name, known)
         return known
+
+
+class OnPlatform:
+    """The capabilities of an engine for tests on one platform."""
+
+    def __init__(self, engine: Capabilities, support: Support) -> None:
+        self._engine = engine
+        self._support = support
+
+    def has(self, name: str) -> bool:
+        """As ``Capabilities.has``."""
+        if name == "native":
+            return self._support.state == "native"
+        if name == "set_uid":
+            return self._support.set_uid
+        return self._engine.has(name)
+
+    def reason(self, name: str) -> str:
+        """As ``Capabilities.reason``."""
+        if name in OF_PLATFORM:
+            return f"{self._support.platform} is {self._support.state} here ({self._support.reason})"
+        return self._engine.reason(name)
+
+    def require(self, name: str) -> None:
+        """As ``Capabilities.require``."""
+        if name not in OF_PLATFORM:
+            self._engine.require(name)
+        elif not self.has(name):
+            raise CapabilityMissing(
+                f"{name!r} does not apply: {self.reason(name)}", remedy="run it where its platform is native"
+            )

@@ -18,7 +18,7 @@ from pytest_dockerlab.platforms import Platform
 if TYPE_CHECKING:
     from pytest_dockerlab.engine.engine import Engine
 
-__all__ = ["Answer"]
+__all__ = ["Answer", "same_kernel"]
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _HUB_SECONDS = 8.0
@@ -96,7 +96,7 @@ def build_limits(engine: Engine) -> Answer:
     """By ourselves, in the engine's control groups: no builder of Docker Engine before 29.6 has limits of its own."""
     if not _docker(engine):
         return Answer(False, "Podman's builder can't be watched")
-    if not _same_kernel(engine) or not engine.endpoint.socket:
+    if not same_kernel(engine) or not engine.endpoint.socket:
         return Answer(False, "it runs on another machine, or in a VM")
     if reason := reason_against(engine):
         return Answer(False, reason)
@@ -119,7 +119,7 @@ def local_files(engine: Engine) -> Answer:
     service on a unix socket of a Linux machine is a process of that machine.
     """
     if not _docker(engine):
-        same = bool(engine.endpoint.socket) and _same_kernel(engine)
+        same = bool(engine.endpoint.socket) and same_kernel(engine)
         return Answer(same, "its socket is on this machine" if same else "it runs on another machine, or in a VM")
     with tempfile.TemporaryDirectory(prefix="dockerlab-probe-", dir=engine.scratch) as folder:
         body = {
@@ -138,7 +138,8 @@ def local_files(engine: Engine) -> Answer:
     raise AssertionError("an engine made a container of an image that does not exist")
 
 
-def _same_kernel(engine: Engine) -> bool:
+def same_kernel(engine: Engine) -> bool:
+    """Whether its containers run on the kernel of this process."""
     here = _host.uname()
     return here.system == "Linux" and engine.info.kernel == here.release and _DESKTOP not in _distribution(engine)
 
@@ -150,10 +151,10 @@ def _distribution(engine: Engine) -> str:
 def loopback_ports(engine: Engine) -> Answer:
     """From the address: a container that listens would be the proof, and there may be no image for one yet."""
     if engine.endpoint.socket:
-        way = "it publishes here" if _same_kernel(engine) else "its VM forwards published ports"
+        way = "it publishes here" if same_kernel(engine) else "its VM forwards published ports"
         return Answer(True, f"its socket is on this machine; {way}")
     host = urlsplit(engine.endpoint.url).hostname or ""
-    if host in _LOOPBACK and _same_kernel(engine):
+    if host in _LOOPBACK and same_kernel(engine):
         return Answer(True, f"{host} is this machine")
     return Answer(False, f"it publishes on {host}, not on this machine's loopback")
 
@@ -164,10 +165,15 @@ def emulates(engine: Engine, platform: Platform) -> Answer:
         return Answer(True, "it is the engine's own platform")
     if _DESKTOP in _distribution(engine):
         return Answer(True, "Docker Desktop comes with emulators")
-    if not _same_kernel(engine):
+    if not same_kernel(engine):
         return Answer(False, "the kernel's list of emulators can't be read from here: the engine is on another machine")
     found = binfmt.emulator(platform.architecture)
     return Answer(found.usable, found.reason)
+
+
+def own_platform(engine: Engine) -> Answer:
+    """Of a test on another platform its support decides (``Capabilities.on``)."""
+    return Answer(True, f"{engine.info.platform} is the engine's own platform")
 
 
 def network_in_build(engine: Engine) -> Answer:

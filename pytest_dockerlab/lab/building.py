@@ -120,12 +120,18 @@ class Builder:
         final = _final_base_name(file, spec.target)
         for use in file.bases(spec.target):
             wanted = base if base and use.name == final else use.name
-            platform = _platform(use.platform) or spec.platform
+            platform = self._platform(use.platform) or spec.platform
             provided = self.ensure(wanted, platform)
             images[use.name] = provided.image
             if not same_image(provided.reference, use.name):
                 names[use.name] = provided.reference
         return file, images, names
+
+    def _platform(self, text: str) -> Platform | None:
+        """What ``FROM --platform=`` says; other variables are the builder's to fill in."""
+        if text.strip("${}") == "BUILDPLATFORM":
+            return self.engine.info.platform
+        return Platform.parse(text) if text and "$" not in text else None
 
     def _record(self, name: str, seconds: float, work: object, *, ok: bool) -> None:
         steps = work if isinstance(work, tuple) else ()
@@ -144,11 +150,6 @@ def _placed(source: Source, spec: BuildSpec, scratch: Path) -> BuildSpec:
     # Beside the context, not in it: the caller's folder stays as it is.
     (scratch / "Dockerfile").write_text(source.text)
     return replace(spec, context=source.context, dockerfile=scratch / "Dockerfile")
-
-
-def _platform(text: str) -> Platform | None:
-    # $BUILDPLATFORM and the like are the builder's to fill in.
-    return Platform.parse(text) if text and "$" not in text else None
 
 
 def _final_base_name(file: Dockerfile, target: str) -> str:

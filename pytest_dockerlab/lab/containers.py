@@ -17,7 +17,7 @@ from pytest_dockerlab.lab.images import OWN_PREFIX, ImageLike, OwnedImages
 from pytest_dockerlab.lab.ownership import ClosingStack, Ownership
 from pytest_dockerlab.lab.stock import Asked, Order, Stock
 from pytest_dockerlab.lab.waiting import Wait, as_strategy, wait_until_ready
-from pytest_dockerlab.platforms import Platform
+from pytest_dockerlab.platforms import Platform, same
 from pytest_dockerlab.quantity import to_seconds
 from pytest_dockerlab.run.ahead import may_go_later
 from pytest_dockerlab.run.parse import Command, RunSettings, parse_run
@@ -89,16 +89,19 @@ class ContainerMaker:
         address = "127.0.0.1" if self.client.loopback else "0.0.0.0"
         spec = parse_run("", command, address=address, **settings)
         reference, found = self._images.bring(image, wanted)
-        return self._owned(spec, reference, labels or {}), found
+        return self._owned(spec, reference, found, labels or {}), found
 
     def create_of(self, image: ImageLike, spec: RunSpec, timeout: float) -> Container:
         """Create one of a spec that was made elsewhere, not started; the spec's own image does not count."""
         reference, found = self._images.bring(image, spec.platform)
-        return self._own(self._made(self._owned(spec, reference, {})), found, _said(image), timeout)
+        return self._own(self._made(self._owned(spec, reference, found, {})), found, _said(image), timeout)
 
-    def _owned(self, spec: RunSpec, reference: str, labels: Mapping[str, str]) -> RunSpec:
+    def _owned(self, spec: RunSpec, reference: str, found: Image, labels: Mapping[str, str]) -> RunSpec:
         """The spec of a container of this lab."""
-        spec = replace(spec, image=reference, labels={**spec.labels, **labels, **self._ownership.labels})
+        # Another platform than the engine's has to be asked for: of containerd's store, or it is refused.
+        platform = spec.platform or (None if same(found.platform, self._engine.info.platform) else found.platform)
+        labels = {**spec.labels, **labels, **self._ownership.labels}
+        spec = replace(spec, image=reference, labels=labels, platform=platform)
         self._watch_folders(spec)
         return spec
 

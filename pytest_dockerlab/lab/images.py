@@ -64,9 +64,11 @@ class OwnedImages:
         scope: str,
         on_progress: Callable[[str], None] | None,
         turn: Turn | None = None,
+        platform: Platform | None = None,
     ) -> None:
         self._engine = engine
         self._bases = bases
+        self._platform = platform
         self._stack = stack
         self._recorder = recorder
         self._builder = Builder(
@@ -146,11 +148,14 @@ class OwnedImages:
         """Have an image by its name, or by its id if the engine has it.
 
         What was built or named here is never a base: it is not brought, and may be another image each time.
+
+        Args:
+            platform: ``None`` for the lab's.
         """
         if ref in self._own or ref.startswith(OWN_PREFIX) or (_ID.fullmatch(ref) and self._has(ref)):
             return _Present(reference=ref, image=self._engine.images.get(ref))
         started = time.monotonic()
-        provided = self._bases.ensure(ref, platform)
+        provided = self._bases.ensure(ref, platform or self._platform)
         kind = str(getattr(provided, "kind", "present"))
         # Asked for again, a base still says how it once came.
         if kind != "present" and all(event.name != ref for event in self._recorder.pulls):
@@ -176,7 +181,7 @@ class OwnedImages:
             NotFound: the registry has no such image.
             BaseImageMissing: it can't be had.
         """
-        images = self._engine.images
+        images, platform = self._engine.images, platform or self._platform
         if Reference.parse(ref).host in self.registries:
             self.own(ref)
             return images.pull(ref, platform, self._on_progress)

@@ -69,6 +69,7 @@ class Lab(Supplies):
         on_progress: Callable[[str], None] | None = None,
         turn: Turn | None = None,
         stock: Stock | None = None,
+        platform: Platform | None = None,
     ) -> None:
         """Args:
         bases: brings base images.
@@ -77,7 +78,9 @@ class Lab(Supplies):
         on_progress: gets a line for people when a build moves on.
         turn: held while a content is built: others that build the same wait, and find it in the cache.
         stock: has containers that were made ahead.
+        platform: of its images and containers, unless a call names another; ``None`` for the engine's own.
         """
+        self._platform = platform
         self.scope = scope
         self.bases = bases
         self.recorder = recorder if recorder is not None else Recorder()
@@ -85,9 +88,18 @@ class Lab(Supplies):
         ownership, stack = Ownership(run=run, owner=owner or Owner.of(), scope=scope), ClosingStack()
         self._settings = settings or Settings()
         self._images = OwnedImages(
-            engine, bases, stack, self.recorder, run=run, scope=scope, on_progress=on_progress, turn=turn
+            engine,
+            bases,
+            stack,
+            self.recorder,
+            run=run,
+            scope=scope,
+            on_progress=on_progress,
+            turn=turn,
+            platform=platform,
         )
-        folders = Folders(engine, lambda ref: self._images.bring(ref)[0], ownership.labels)
+        # A helper that runs: without an emulator.
+        folders = Folders(engine, lambda ref: self._images.bring(ref, engine.info.platform)[0], ownership.labels)
         self._containers = ContainerMaker(engine, self._images, folders, stack, self.recorder, ownership, stock)
         self._stock = stock
         super().__init__(engine, ownership, stack, folders, self._images, self._containers)
@@ -96,6 +108,11 @@ class Lab(Supplies):
 
     def __repr__(self) -> str:
         return f"<Lab of one {self.scope}: {len(self._stack)} things{', closed' if self._closed else ''}>"
+
+    @property
+    def platform(self) -> Platform:
+        """What it makes images and containers for."""
+        return self._platform or self.engine.info.platform
 
     # Images
 
@@ -147,7 +164,7 @@ class Lab(Supplies):
             args=_texts("args", args),
             labels={**_texts("labels", labels), **self.ownership.labels},
             target=target,
-            platform=Platform.parse(platform) if isinstance(platform, str) else platform,
+            platform=Platform.parse(platform) if isinstance(platform, str) else platform or self._platform,
             no_cache=no_cache,
             pull=pull,
             network=network,

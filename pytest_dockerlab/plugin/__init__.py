@@ -6,13 +6,14 @@ import pytest
 
 from pytest_dockerlab.plugin import options, roles
 from pytest_dockerlab.plugin.current import known_run, run_of
-from pytest_dockerlab.plugin.fixtures import lab, lab_module, lab_run, lab_session
+from pytest_dockerlab.plugin.fixtures import lab, lab_module, lab_platform, lab_run, lab_session
 from pytest_dockerlab.plugin.grading import Grading, submission
 from pytest_dockerlab.plugin.options import pytest_addoption
 
 __all__ = [
     "lab",
     "lab_module",
+    "lab_platform",
     "lab_run",
     "lab_session",
     "pytest_addoption",
@@ -24,6 +25,7 @@ __all__ = [
 _MARKS = (
     "row(*ids): the behaviours that this test proves; recorded as the property `row` (JUnit XML)",
     "exercise(exercise, name, *, points=1, needs=(), title, hint, visibility, bonus): a check that is worth points",
+    "platforms(*names): the platforms that this test runs on, one after another",
     "requires(*capabilities): skip, or fail where strict, on an engine that lacks one of these",
 )
 

@@ -11,13 +11,14 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from pytest_dockerlab.errors import FormatError
+from pytest_dockerlab.plugin.axis import place_of
 from pytest_dockerlab.run.record import spec_from_json, spec_to_json
 from pytest_dockerlab.run.spec import RunSpec
 
 if TYPE_CHECKING:
     import pytest
 
-__all__ = ["Memory", "Wish", "fingerprint", "save"]
+__all__ = ["Memory", "Wish", "fingerprint", "key_of", "save"]
 
 _KEY = "dockerlab/lookahead"
 # Older ones go first: a suite that grows and moves for years must not make every run read its history.
@@ -63,7 +64,7 @@ class Memory:
     def foresee(self, item: pytest.Item) -> tuple[Wish, ...]:
         """What a test will ask for: as when it last ran, if it is still the same; else as its siblings in this run."""
         try:
-            mark, numbers = self._tests[item.nodeid]
+            mark, numbers = self._tests[key_of(item)]
             if mark == fingerprint(item):
                 return tuple(wish_from_json(self._specs[number]) for number in numbers)
         except (KeyError, IndexError, TypeError, ValueError, FormatError):
@@ -72,14 +73,19 @@ class Memory:
 
     def tell(self, item: pytest.Item, wishes: tuple[Wish, ...]) -> None:
         """What a test of this run has asked for. Siblings that differ say nothing about the others."""
-        if (family := _family(item)) != item.nodeid:
+        if (family := _family(item)) != key_of(item):
             known = self._siblings.get(family, wishes)
             self._siblings[family] = wishes if known == wishes else None
 
 
+def key_of(item: pytest.Item) -> str:
+    """A test on a platform: its id shows that only where it runs on several."""
+    return " ".join(filter(None, (item.nodeid, place_of(item))))
+
+
 def _family(item: pytest.Item) -> str:
-    """What the tests of one parametrised function have in common."""
-    return item.nodeid.partition("[")[0]
+    """What the tests of one parametrised function on a platform have in common."""
+    return " ".join(filter(None, (item.nodeid.partition("[")[0], place_of(item))))
 
 
 def fingerprint(item: pytest.Item) -> str:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_dockerlab.platforms import Platform
+from pytest_dockerlab.plugin.axis import place_of
 from pytest_dockerlab.plugin.current import LABS
 from pytest_dockerlab.plugin.declared import ContainerRecipe, ImageRecipe, recipe_of
-from pytest_dockerlab.plugin.learned import Memory, Wish, record_of
+from pytest_dockerlab.plugin.learned import Memory, Wish, key_of, record_of
 
 if TYPE_CHECKING:
     from pytest_dockerlab.lab.stock import Asked, Order, Stock
@@ -64,9 +66,9 @@ class Lookahead:
         # What lives longer than a test is asked for once: (scope, file) → what was.
         self._lasting: dict[tuple[str, str], list[Order]] = {}
         # Images that were made in this run: a declared fixture's recipe, or an image's id → the name of now.
-        self._built: dict[int, str] = {}
+        self._built: dict[tuple[int, str], str] = {}
         self._named: dict[str, str] = {}
-        self._brought: dict[str, str] = {}
+        self._brought: dict[tuple[str, str], str] = {}
         self._present: list[pytest.Item] = []
 
     def start(self) -> None:
@@ -91,7 +93,8 @@ class Lookahead:
         made = yield
         recipe = recipe_of(fixturedef.func)
         if isinstance(recipe, ImageRecipe):
-            self._built[id(recipe)] = str(getattr(made, "name", ""))
+            place = place_of(self._present[0]) if self._present else ""
+            self._built[id(recipe), place] = str(getattr(made, "name", ""))
             self._foresee(self._present)
         return made
 
@@ -131,7 +134,8 @@ class Lookahead:
         Args:
             before: orders for tests that come before it.
         """
-        orders = [order for recipe in self._recipes.of(item) if (order := self._declared(recipe)) is not None]
+        recipes, place = self._recipes.of(item), place_of(item)
+        orders = [order for recipe in recipes if (order := self._declared(recipe, place)) is not None]
         more = list(orders)
         for wish in self._memory.foresee(item) if self._memory is not None else ():
             if (order := self._wished(wish)) is None:
@@ -147,14 +151,14 @@ class Lookahead:
         homes = _homes(order, item)
         return any(order in self._lasting.get(key, ()) for key in homes) or (bool(homes) and order in before)
 
-    def _declared(self, recipe: ContainerRecipe) -> Order | None:
+    def _declared(self, recipe: ContainerRecipe, place: str) -> Order | None:
         from pytest_dockerlab.lab.stock import Order
         from pytest_dockerlab.run.parse import parse_run
 
         if recipe.scope not in _SCOPES or recipe.settings.get("ahead") is False:
             return None
         try:
-            image = self._image(recipe.image)
+            image = self._image(recipe.image, place)
             settings = {name: value for name, value in recipe.settings.items() if name not in _OURS}
             address = self._address() if "ports" in settings else ""
             spec = parse_run(image, recipe.command, address=address, **settings)
@@ -162,18 +166,27 @@ class Lookahead:
             return None
         if not image:
             return None
-        spec = replace(spec, labels={**spec.labels, **self._labels(_SCOPES[recipe.scope])})
+        platform = spec.platform or (Platform.parse(place) if place else None)
+        labels = {**spec.labels, **self._labels(_SCOPES[recipe.scope])}
+        spec = replace(spec, labels=labels, platform=platform)
         return Order(spec=spec, patient=recipe.settings.get("wait") is not None)
 
-    def _image(self, image: object) -> str:
-        """The name under which the engine has a declared image now, ``""`` where it doesn't."""
+    def _image(self, image: object, place: str) -> str:
+        """The name under which the engine has a declared image now, ``""`` where it doesn't.
+
+        Args:
+            place: the test's platform, ``""`` for the engine's own.
+        """
         if isinstance(recipe := recipe_of(image), ImageRecipe):
-            return self._built.get(id(recipe), "")
+            return self._built.get((id(recipe), place), "")
         if not isinstance(image, str):
             return ""
-        if image not in self._brought and (found := self._run.bases.at_hand(image)) is not None:
-            self._brought[image] = found.reference
-        return self._brought.get(image, "")
+        if (image, place) not in self._brought:
+            found = self._run.bases.at_hand(image, Platform.parse(place) if place else None)
+            if found is None:
+                return ""
+            self._brought[image, place] = found.reference
+        return self._brought[image, place]
 
     def _address(self) -> str:
         from pytest_dockerlab.lab import tc
@@ -205,8 +218,8 @@ class Lookahead:
             return
         wishes = tuple(self._wish(one) for one in asked if one.lasting)
         self._memory.tell(item, wishes)
-        if wishes or item.nodeid in self._run.tally.learned:
-            self._run.tally.learned[item.nodeid] = record_of(item, wishes)
+        if wishes or key_of(item) in self._run.tally.learned:
+            self._run.tally.learned[key_of(item)] = record_of(item, wishes)
 
     def _wish(self, one: Asked) -> Wish:
         from pytest_dockerlab.lab.ownership import LABEL_SCOPE

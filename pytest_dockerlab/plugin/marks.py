@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
 from pytest_dockerlab.errors import UsageError
 
-__all__ = ["Knows", "check_marks", "record_place", "record_rows", "required", "unmet"]
+if TYPE_CHECKING:
+    from pytest_dockerlab.settings import Settings
+
+__all__ = ["Knows", "check_marks", "judged", "record_place", "record_rows", "required"]
 
 
 class Knows(Protocol):
@@ -72,8 +75,18 @@ def check_marks(items: Iterable[pytest.Item]) -> None:
             raise UsageError(f"{test}: @pytest.mark.requires: {error.what}", remedy=error.remedy) from error
 
 
-def unmet(item: pytest.Item, capabilities: Knows) -> str:
-    """Why this engine can't carry out a test, or ``""``."""
-    return "; ".join(
-        f"requires {name}: {capabilities.reason(name)}" for name in required(item) if not capabilities.has(name)
-    )
+def judged(item: pytest.Item, capabilities: Knows, settings: Settings) -> tuple[str, bool]:
+    """Why a test can't be carried out, or ``""``, and whether that is a failure.
+
+    What the engine lacks is a failure where all is asked for. A test that wants its platform to be the processor's own
+    does not apply under emulation, whoever asks.
+    """
+    from pytest_dockerlab.engine.capabilities import OF_PLATFORM
+
+    missing = [name for name in required(item) if not capabilities.has(name)]
+    reason = "; ".join(f"requires {name}: {capabilities.reason(name)}" for name in missing)
+    if missing and set(missing) <= set(OF_PLATFORM):
+        return f"does not apply: {reason}", False
+    if missing and settings.strict:
+        return f"{reason} ({settings.source('strict')} asks for all)", True
+    return reason, False

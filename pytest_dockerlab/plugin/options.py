@@ -19,6 +19,7 @@ _HELP: dict[str, tuple[str, str]] = {
     "mirror": ("HOST", "registry that serves Docker Hub's images"),
     "bases": ("WAY", "how base images come: auto (pull, else make stand-ins), pull, stand-in"),
     "install": ("", "packages that a private engine or a stand-in needs may be installed"),
+    "platform": ("PLATFORM", "that tests run on: linux/amd64, linux/arm64; several: A,B (default: the engine's own)"),
     "dockerfiles": ("DIR", 'folder in which lab.build("name") looks (default: dockerfiles)'),
     "keep": ("WHAT", "whose containers stay when the run ends: failed, always or never (default)"),
     "timeout": ("SECONDS", "silence after which the engine is taken to hang: 60, 2m (default: 60)"),

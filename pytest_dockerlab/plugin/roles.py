@@ -19,7 +19,7 @@ __all__ = ["Leader", "Tests", "Worker"]
 
 # Options that collect tests and run none.
 _DRY = ("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test")
-_MARKS = ("row", "requires")
+_MARKS = ("row", "requires", "platforms")
 # After these, a process of the run may have been anywhere in its work.
 _BROKEN = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
 
@@ -53,6 +53,7 @@ def begin(session: pytest.Session) -> LabError | None:
         marks.check_marks(marked)
         if wanted:
             run_of(session.config).find_engine()
+            run_of(session.config).axis.begin(item for item in session.items if needs_engine(item))
             lookahead.begin(session, run_of(session.config))
     except LabError as error:
         return error
@@ -62,20 +63,34 @@ def begin(session: pytest.Session) -> LabError | None:
 class Tests:
     """Registered in each process; does something only where tests use labs, or fail."""
 
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        if "lab_platform" not in metafunc.fixturenames:
+            return
+        from pytest_dockerlab.errors import UsageError
+        from pytest_dockerlab.plugin import axis
+
+        try:
+            axis.parametrize(metafunc, run_of(metafunc.config).named)
+        except UsageError as error:
+            raise pytest.UsageError(str(error)) from error
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        if (run := known_run(item.config)) is not None and item.get_closest_marker("row") is not None:
-            from pytest_dockerlab.plugin import marks
-
-            marks.record_place(item, *run.place)
-        if item.get_closest_marker("requires") is None:
+        if (run := known_run(item.config)) is None or not run.axis.begun:
             return
-        from pytest_dockerlab.plugin import marks
+        from pytest_dockerlab.plugin import axis, marks
 
-        run = run_of(item.config)
-        if reason := marks.unmet(item, run.engine.capabilities):
-            if run.settings.strict:
-                pytest.fail(f"{reason} ({run.settings.source('strict')} asks for all)", pytrace=False)
+        platform = run.axis.chosen(axis.param_of(item))
+        if item.get_closest_marker("row") is not None:
+            marks.record_place(item, run.place, str(platform))
+        if not needs_engine(item) or item.get_closest_marker("skip") is not None:
+            return
+        reason, fails = run.axis.refusal(platform)
+        if not reason and item.get_closest_marker("requires") is not None:
+            reason, fails = marks.judged(item, run.axis.capabilities(platform), run.settings)
+        if reason and fails:
+            pytest.fail(reason, pytrace=False)
+        if reason:
             # By a mark, so that the report names the test's place and not this one.
             item.add_marker(pytest.mark.skip(reason=reason))
 
@@ -147,6 +162,7 @@ class Leader:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._engines: list[str] = []
+        self._platforms: list[str] = []
         self._workers: set[str] = set()
 
     @pytest.hookimpl(trylast=True)
@@ -184,12 +200,17 @@ class Leader:
                     run.progress.now(idle)
                 self._engines.append(headline)
                 run.progress.now(headline)
+        for line in run.axis.headlines():
+            if line not in self._platforms:
+                self._platforms.append(line)
+                run.progress.now(line)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if (run := known_run(self._config)) is not None:
             # A test that asks for a lab only while it runs has its engine found late.
             self._engines = run.headlines or self._engines
+            self._platforms = run.axis.headlines() or self._platforms
             run.close(crashed=session.exitstatus in _BROKEN or bool(self._workers))
             if run.tally.learned:
                 from pytest_dockerlab.plugin import learned
@@ -214,5 +235,5 @@ class Leader:
             from pytest_dockerlab.plugin.summary import summary
 
             terminalreporter.write_sep("=", "dockerlab")
-            for line in summary(sorted(self._engines), run.tally, verbose=verbosity > 0):
+            for line in summary(sorted(self._engines), run.tally, self._platforms, verbose=verbosity > 0):
                 terminalreporter.write_line(line)

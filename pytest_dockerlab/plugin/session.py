@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_dockerlab import errors
 from pytest_dockerlab.errors import EngineError, EngineUnreachable, LabError
 from pytest_dockerlab.plugin import engines, keeping, watch
+from pytest_dockerlab.plugin.axis import Axis
 from pytest_dockerlab.plugin.current import LABS
 from pytest_dockerlab.plugin.progress import Follower, Progress
 from pytest_dockerlab.plugin.seat import Folder, Seat
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from pytest_dockerlab.lab.ownership import Owner, Ownership
     from pytest_dockerlab.lab.removal import Remover
     from pytest_dockerlab.lab.stock import Stock
+    from pytest_dockerlab.platforms import Platform
     from pytest_dockerlab.plugin.presence import Presence
 
 __all__ = ["PROGRESS", "Run"]
@@ -62,6 +64,7 @@ class Run:
         self.remover: Remover | None = None
         self.folder = Folder(seat.run)
         self.sharing = Sharing(self.folder, self.number, seat.worker)
+        self.axis = Axis(self.settings, self.folder, self.number, lambda: self.engine, progress.now)
         self._engine: Engine | None = None
         self._bases: Bases | None = None
         self._recorder: Recorder | None = None
@@ -110,15 +113,15 @@ class Run:
         return self._engine
 
     @property
-    def place(self) -> tuple[str, str]:
-        """Where this process's tests run, in short: engine and platform.
+    def place(self) -> str:
+        """Where this process's tests run, in short: the engine.
 
         Raises:
             EngineError: there is no engine.
         """
         info = self.engine.info
         store = " (containerd store)" if info.containerd_store else ""
-        return f"{info.product} {info.version.partition('+')[0]}{store}", str(info.platform)
+        return f"{info.product} {info.version.partition('+')[0]}{store}"
 
     def find_engine(self) -> None:
         """Have the engine found before the first test needs it.
@@ -201,10 +204,10 @@ class Run:
     def note_bases(self) -> None:
         """Remember how base images came, and say of stand-ins that they are, once each."""
         for provided in self._bases.report() if self._bases is not None else ():
-            if provided.asked not in self.tally.bases:
-                self.tally.bases[provided.asked] = "stand-in" if provided.standin else provided.kind
+            if provided.title not in self.tally.bases:
+                self.tally.bases[provided.title] = "stand-in" if provided.standin else provided.kind
                 if provided.standin:
-                    self.progress.now(f"{provided.asked} is a stand-in, made from the distribution's packages")
+                    self.progress.now(f"{provided.title} is a stand-in, made from the distribution's packages")
 
     def watch_workers(self) -> dict[str, Any]:
         """Show from now on what workers tell of. Returns what a worker has to know."""
@@ -215,8 +218,8 @@ class Run:
 
     # Labs ---------------------------------------------------------------------------------------------------------
 
-    def open_lab(self, fixture: str) -> Lab:
-        """A new lab for a fixture; the fixture ends with ``close_lab``."""
+    def open_lab(self, fixture: str, platform: Platform) -> Lab:
+        """A new lab for a fixture and a platform; the fixture ends with ``close_lab``."""
         from pytest_dockerlab.lab import Lab
         from pytest_dockerlab.lab.events import Recorder
 
@@ -239,6 +242,7 @@ class Run:
             # Alone, a process waits for nobody, and need not look at what it sends.
             turn=None if self.seat.leads else self.sharing.turn,
             stock=self.stock,
+            platform=self.axis.foreign(platform),
         )
         self.presence.opened(fixture)
         return lab
@@ -326,6 +330,7 @@ class Run:
             if what is not None:
                 self._guard(what.close)
         self.labs.clear()
+        self.axis.close()
         if self.remover is not None:
             self.tally.trouble.extend(self.remover.trouble)
         self.stock = self.remover = None

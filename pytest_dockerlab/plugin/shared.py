@@ -79,6 +79,7 @@ class RunLab(Lab):
         One that ended with 0 and has nothing to be ready for has done its work, and is taken over, too.
         """
         self._check_open()
+        key = f"{self.platform}: {key}"
         slug = self._sharing.slug(key)
 
         def make() -> Container:
@@ -122,6 +123,7 @@ class RunLab(Lab):
 
     def shared_build(self, key: str, make: Callable[[], Build]) -> Build:
         """The run's image of this key: built, or taken over with the record of how it was built."""
+        key = f"{self.platform}: {key}"
         slug = self._sharing.slug(key)
 
         def keep(build: Build) -> str:

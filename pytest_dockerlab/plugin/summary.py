@@ -38,14 +38,19 @@ def headline(engine: Engine) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def summary(engines: Sequence[str], tally: Tally, *, verbose: bool = False) -> list[str]:
-    """The lines of the section at the end; none for a run that did nothing with an engine."""
+def summary(engines: Sequence[str], tally: Tally, platforms: Sequence[str] = (), *, verbose: bool = False) -> list[str]:
+    """The lines of the section at the end; none for a run that did nothing with an engine.
+
+    Args:
+        platforms: of each that is not an engine's own, what became of it.
+    """
     if not engines:
         return []
     rows = [
         ("engine" if len(engines) == 1 else "engines" if number == 0 else "", engine)
         for number, engine in enumerate(engines)
     ]
+    rows += [("platforms" if number == 0 else "", line) for number, line in enumerate(platforms)]
     if bases := [f"{name} ({_KINDS[kind]})" for name, kind in sorted(tally.bases.items()) if kind in _KINDS]:
         rows.append(("bases", ", ".join(bases)))
     builds, containers = tally.events.get("builds", []), tally.events.get("containers", [])

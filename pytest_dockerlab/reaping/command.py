@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from pytest_dockerlab.engine import emulation
 from pytest_dockerlab.errors import LabError
 from pytest_dockerlab.reaping import beside, kept, names
 from pytest_dockerlab.reaping.owner import LABEL_RUN, Owner
@@ -127,8 +128,11 @@ def _processes(verb: str, *, dry_run: bool) -> int:
 
 
 def _beside(verb: str, *, dry_run: bool) -> int:
-    """Folders of dead runs: how much was there."""
-    seen = 0
+    """Folders of dead runs, and emulators that nobody needs any more: how much was there."""
+    gone = emulation.tidy(dry_run=dry_run)
+    for what in gone:
+        print(f"{verb} {what} (registered for a run that has ended)")
+    seen = len(gone)
     for record in beside.dead_runs():
         rows = [f"folder {path}" for path in (record.scratch, record.folder) if path.is_dir()]
         if not dry_run:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from pytest_dockerlab.engine import emulation
 from pytest_dockerlab.errors import FormatError, LabError
 from pytest_dockerlab.reaping import beside, kept, names
 from pytest_dockerlab.reaping.owner import LABEL_KEPT, LABEL_OWNER, Owner
@@ -78,6 +79,7 @@ def sweep_at_start(engine: Engine, tell: Callable[[str], None]) -> None:
         for record in records:
             trouble += names.take_off(engine, names.left(engine, record.scratch))
         gone = [*_count(dead), *(what for record in records for what in beside.remove_beside(record))]
+        gone += emulation.tidy()
     except (LabError, OSError) as error:
         tell(f"what dead runs left was not looked for: {str(error).splitlines()[0]}")
         return

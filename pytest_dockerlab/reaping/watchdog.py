@@ -122,11 +122,14 @@ def _wait(record: beside.RunRecord, wake: int) -> None:
 
 def reap(record: beside.RunRecord) -> None:
     """Remove all that a dead run left."""
+    from pytest_dockerlab.engine import emulation
+
     trouble: list[str] = []
     beside.end_processes(record)
     for fields in record.endpoints:
         trouble += _clear(beside.endpoint_of(fields), record)
     beside.remove_beside(record)
+    emulation.tidy()
     if trouble:
         _log(record.folder, f"run {record.run}: not removed:\n" + "\n".join(trouble))
 

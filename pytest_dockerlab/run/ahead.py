@@ -34,10 +34,8 @@ def may_be_ahead(spec: RunSpec) -> bool:
     not be there yet; what is talked to has to be talked to from its start; one that the engine removes or starts again
     by itself may be gone or another one by then.
     """
-    return (
-        may_go_later(spec)
-        and not (spec.aliases or spec.stdin or spec.tty or spec.privileged or spec.restart or spec.auto_remove)
-        and spec.platform is None
+    return may_go_later(spec) and not (
+        spec.aliases or spec.stdin or spec.tty or spec.privileged or spec.restart or spec.auto_remove
     )
 
 

@@ -154,7 +154,7 @@ def test_equal_content_is_an_equal_layer(tmp_path: Path) -> None:
 def test_busyboxs_tools_are_read_from_its_table(tmp_path: Path, need: Callable[[str], None]) -> None:
     """The links of alpine's stand-in are the tools that the busybox itself lists."""
     need(obstacle(HERE))
-    program = find_busybox(HERE, tmp_path)
+    program = find_busybox(HERE, tmp_path, Host())
     file = tmp_path / "busybox"
     file.write_bytes(program)
     file.chmod(0o755)
@@ -177,7 +177,7 @@ def test_packages_for_another_platform_need_its_emulation(monkeypatch: pytest.Mo
     monkeypatch.setattr("pytest_dockerlab.bases.rootfs._emulated", lambda platform: False)
     assert obstacle(HERE) == ""
     assert f"can't run programs for {ELSEWHERE}" in obstacle(ELSEWHERE)
-    assert "qemu-user-static" in obstacle(ELSEWHERE)
+    assert f"dockerlab up --install --platform {ELSEWHERE}" in obstacle(ELSEWHERE)
 
 
 def test_without_the_tools_nothing_is_promised(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -164,7 +164,9 @@ def registered(tmp_path: Path) -> Callable[..., Path]:
 def test_an_emulator_is_found_by_what_it_runs(registered: Callable[..., Path]) -> None:
     """Its name may be anything; the machine in the matching rule counts."""
     folder = registered(rosetta=ARM64.format(flags="OCF"))
-    assert binfmt.emulator("arm64", folder) == binfmt.Emulator(True, "the kernel runs it with rosetta")
+    assert binfmt.emulator("arm64", folder) == binfmt.Emulator(
+        True, "the kernel runs it with rosetta", name="rosetta", set_uid=True
+    )
     assert binfmt.emulator("s390x", folder).reason.startswith("no emulator for s390x is registered")
 
 

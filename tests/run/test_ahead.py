@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from pytest_dockerlab.image.model import Healthcheck
-from pytest_dockerlab.platforms import Platform
 from pytest_dockerlab.run.ahead import Bounds, as_good_as_new, may_be_ahead, may_go_later
 from pytest_dockerlab.run.parse import parse_run
 from pytest_dockerlab.run.spec import RunSpec
@@ -52,7 +51,7 @@ def test_what_others_have_a_part_in_waits_for_its_test(settings: Any) -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"stdin": True}, {"tty": True}, {"rm": True}, {"restart": "always"}, {"privileged": True}, {"platform": "arm64"}],
+    [{"stdin": True}, {"tty": True}, {"rm": True}, {"restart": "always"}, {"privileged": True}],
 )
 def test_what_is_another_one_later_is_not_made_ahead(settings: Any) -> None:
     """A terminal is there from the start; what removes or starts itself again may be gone or another one."""
@@ -112,5 +111,4 @@ def test_every_setting_was_thought_of() -> None:
         *("shm_size", "mounts", "ports", "network", "aliases", "privileged", "tty", "stdin", "platform", "name"),
         *("restart", "auto_remove", "log_size"),
     }
-    assert not may_be_ahead(RunSpec(image="a", platform=Platform()))
     assert may_be_ahead(RunSpec(image="a", healthcheck=Healthcheck(test=("NONE",))))
