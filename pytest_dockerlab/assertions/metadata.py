@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pytest_dockerlab.assertions.things import Thing, config_of, demanded, image_of, name_of
+from pytest_dockerlab.assertions.things import RunsCommands, Thing, config_of, demanded, image_of, name_of
+from pytest_dockerlab.checks import architecture
 from pytest_dockerlab.checks import metadata as check
 from pytest_dockerlab.checks.words import Expected
 from pytest_dockerlab.errors import UsageError
@@ -24,6 +25,7 @@ __all__ = [
     "assert_exposes",
     "assert_healthcheck",
     "assert_label",
+    "assert_native",
     "assert_platform",
     "assert_user",
     "assert_volumes",
@@ -142,19 +144,40 @@ def assert_healthcheck(thing: Thing, contains: Expected = "") -> Healthcheck:
 def assert_platform(thing: Thing, expected: str | Platform) -> Platform:
     """The image is made for this platform: ``"linux/arm64"``, ``"arm64"``, ``"linux/arm/v7"``. Returns its platform.
 
+    A program in it is looked at, too: an image may say what it is not.
+
     Raises:
-        CheckFailed: it is made for another one.
+        CheckFailed: it is made for another one, or its programs are.
     """
     image = image_of(thing)
-    return demand(check.platform(image.platform, expected, of=f"image {image.name}"))
+    demand(check.platform(image.platform, expected, of=f"image {image.name}"))
+    demand(architecture.as_it_says(image, of=f"image {image.name}"))
+    return image.platform
 
 
 def assert_architecture(thing: Thing, expected: str) -> str:
     """The image is made for this architecture: ``"arm64"`` (or ``"aarch64"``), of any variant. Returns it.
 
+    As ``assert_platform`` it looks at a program in the image.
+
     Raises:
-        CheckFailed: it is made for another one.
+        CheckFailed: it is made for another one, or its programs are.
     """
-    image = image_of(thing)
-    asked = Platform(image.platform.os, Platform.parse(expected).architecture)
-    return demand(check.platform(image.platform, asked, of=f"image {image.name}")).architecture
+    return assert_platform(
+        thing, Platform(image_of(thing).platform.os, Platform.parse(expected).architecture)
+    ).architecture
+
+
+def assert_native(container: RunsCommands) -> Platform:
+    """The container's programs run on the engine's own processor, not by an emulator. Returns their platform.
+
+    Raises:
+        CheckFailed: its image is built for another architecture.
+    """
+    engine = getattr(container, "engine_platform", None)
+    if not isinstance(engine, Platform):
+        raise UsageError(
+            f"assert_native needs a container of a lab, not {type(container).__name__}",
+            remedy='run the image first: assert_native(lab.run(image, ["sleep", "600"]))',
+        )
+    return demand(architecture.native(image_of(container), engine, of=f"image {image_of(container).name}"))

@@ -17,6 +17,7 @@ from pytest_dockerlab.run.state import ContainerState, limits_of, state_of
 
 if TYPE_CHECKING:
     from pytest_dockerlab.lab.tc import LabContainer
+    from pytest_dockerlab.platforms import Platform
 
 __all__ = ["Handle"]
 
@@ -44,6 +45,11 @@ class Handle:
         return f"<Container {self.spec.name or self.id[:12]} of {self.spec.image}>"
 
     # What it is
+
+    @property
+    def engine_platform(self) -> Platform:
+        """That of the engine which runs it; its image may be for another one, and is emulated then."""
+        return self._engine.info.platform
 
     def inspect(self) -> Mapping[str, Any]:
         """The engine's JSON about it.

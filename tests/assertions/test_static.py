@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from pytest_dockerlab.assertions import (
     assert_layer_of,
     assert_layers_added,
     assert_mode,
+    assert_native,
     assert_no_file,
     assert_no_layer_of,
     assert_no_secret,
@@ -34,6 +36,8 @@ from pytest_dockerlab.assertions import (
     assert_wasted_bytes,
     assert_workdir,
 )
+from pytest_dockerlab.bases.blobs import Entry, tar_of
+from pytest_dockerlab.bases.hello import hello_program
 from pytest_dockerlab.errors import UsageError
 from pytest_dockerlab.findings import CheckFailed
 from pytest_dockerlab.lab import Build, Container, Lab
@@ -162,6 +166,36 @@ def test_metadata_that_differs(shop: Build) -> None:
         assert_architecture(shop, "s390x")
     with pytest.raises(CheckFailed, match=r"expected: linux/riscv64"):
         assert_platform(shop, Platform("linux", "riscv64"))
+
+
+def test_an_image_that_lies_about_its_platform(lab: Lab) -> None:
+    """Imported, a tree is said to be for the engine's own platform; the program in it is read."""
+    own = lab.engine.info.platform
+    other = Platform("linux", "amd64" if own.architecture == "arm64" else "arm64")
+    tree = tar_of((Entry(path="hello", content=hello_program(other)),))
+    name = f"dockerlab/lying:{secrets.token_hex(4)}"
+    lab.engine.images.import_([tree], name, ('CMD ["/hello"]',))
+    try:
+        image = lab.image(name)
+        assert image.platform == own
+        for assertion in (assert_platform, assert_architecture):
+            with pytest.raises(CheckFailed, match=rf"says that it is made for {own}, and is not\n.*/hello"):
+                assertion(image, own.architecture)
+        box = lab.create(name)
+        with pytest.raises(
+            CheckFailed, match=rf"built for {other.architecture}, running emulated on {own.architecture}"
+        ):
+            assert_native(box)
+        box.remove()
+    finally:
+        lab.engine.images.remove(name, force=True)
+
+
+def test_what_runs_natively(lab: Lab, shop: Build) -> None:
+    """A container of the engine's own platform; anything else than a container is refused."""
+    assert assert_native(lab.create(shop)) == lab.engine.info.platform
+    with pytest.raises(UsageError, match="needs a container of a lab, not Build"):
+        assert_native(shop)  # type: ignore[arg-type]
 
 
 def test_claims_about_nothing_are_refused(shop: Build) -> None:
