@@ -13,6 +13,9 @@ from pytest_dockerlab.errors import EngineError, NotFound
 
 if TYPE_CHECKING:
     from pytest_dockerlab.engine.private.registry import RegistryProcess
+    from pytest_dockerlab.lab.images import ImageLike
+    from pytest_dockerlab.lab.platform_list import Pushes
+    from pytest_dockerlab.platforms import Platform
 
 __all__ = ["Registry"]
 
@@ -31,8 +34,12 @@ class Registry:
     Engines take registries on 127.0.0.0/8 without TLS.
     """
 
-    def __init__(self, address: str, storage: Path) -> None:
+    def __init__(self, address: str, storage: Path, images: Pushes) -> None:
+        """Args:
+        images: of the lab, which pushes them.
+        """
         self._storage = storage
+        self._images = images
         self.address = address
 
     def name(self, repository: str) -> str:
@@ -51,6 +58,22 @@ class Registry:
         """
         return tuple(sorted(self._get(f"/v2/{repository}/tags/list")[0].get("tags") or ()))
 
+    def push_list(self, name: str, *images: ImageLike) -> Mapping[Platform, str]:
+        """Push images of several platforms, and a list of them under one name: a pull gets its platform's.
+
+        Args:
+            name: ``team/app:1``, without the registry's address.
+
+        Returns:
+            Platform → digest of the manifest in the list.
+
+        Raises:
+            UsageError: no image, or two for one platform.
+        """
+        from pytest_dockerlab.lab.platform_list import push_list
+
+        return push_list(self, self._images, name, images)
+
     def manifest(self, repository: str, reference: str = "latest") -> Mapping[str, Any]:
         """The manifest of a tag or digest, as JSON.
 
@@ -67,6 +90,26 @@ class Registry:
         """
         return self._get(f"/v2/{repository}/manifests/{reference}")[1]
 
+    def raw_manifest(self, repository: str, reference: str) -> tuple[bytes, str, str]:
+        """The manifest of a tag or digest: its bytes, its digest, its media type.
+
+        Raises:
+            NotFound: no such tag or digest.
+        """
+        body, headers = self._ask("GET", f"/v2/{repository}/manifests/{reference}")
+        return body, headers.get("Docker-Content-Digest", ""), headers.get("Content-Type", "")
+
+    def put_manifest(self, repository: str, reference: str, content: bytes, kind: str) -> None:
+        """Store a manifest under a tag.
+
+        Args:
+            kind: its media type.
+
+        Raises:
+            EngineError: the registry refuses it, as one that names what it does not have.
+        """
+        self._ask("PUT", f"/v2/{repository}/manifests/{reference}", content, {"Content-Type": kind})
+
     @property
     def blobs(self) -> Mapping[str, int]:
         """Digest → bytes of everything that it stores: layers, configurations, manifests."""
@@ -80,9 +123,16 @@ class Registry:
         shutil.rmtree(storage, ignore_errors=True)
 
     def _get(self, path: str) -> tuple[dict[str, Any], str]:
+        body, headers = self._ask("GET", path)
+        answer: dict[str, Any] = json.loads(body)
+        return answer, headers.get("Docker-Content-Digest", "")
+
+    def _ask(
+        self, method: str, path: str, content: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[bytes, Mapping[str, str]]:
         connection = http.client.HTTPConnection(self.address, timeout=10)
         try:
-            connection.request("GET", path, headers={"Accept": ", ".join(_MANIFESTS)})
+            connection.request(method, path, content, headers={"Accept": ", ".join(_MANIFESTS), **(headers or {})})
             response = connection.getresponse()
             body = response.read()
         except OSError as error:
@@ -93,7 +143,6 @@ class Registry:
             connection.close()
         if response.status == 404:
             raise NotFound(f"the registry at {self.address} has no {path}", remedy="push it first: lab.push(…)")
-        if response.status != 200:
+        if response.status not in (200, 201):
             raise EngineError(f"the registry at {self.address} answers {response.status} to {path}: {body[:200]!r}")
-        answer: dict[str, Any] = json.loads(body)
-        return answer, response.headers.get("Docker-Content-Digest", "")
+        return body, dict(response.headers)

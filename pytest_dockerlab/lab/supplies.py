@@ -98,7 +98,7 @@ class Supplies:
         self._stack.push("registry", lambda: Registry.end(process, storage))
         process.start()
         self._images.registries.add(process.address)
-        return Registry(process.address, storage)
+        return Registry(process.address, storage, self._images)
 
     def owned_dir(self, uid: int, gid: int | None = None, mode: int = 0o755) -> Path:
         """A new folder of the host that belongs to ``uid`` (and ``gid``, the same number by default).

@@ -11,6 +11,8 @@ from uuid import uuid4
 
 import pytest
 
+from pytest_dockerlab.assertions import assert_platform
+from pytest_dockerlab.bases.hello import hello_program
 from pytest_dockerlab.build.spec import BuildSpec
 from pytest_dockerlab.build.trace import BuildTrace
 from pytest_dockerlab.engine.engine import Engine
@@ -297,6 +299,34 @@ def test_what_the_lab_made_is_never_brought(engine: Engine, unique: str) -> None
             assert lab.image(name) == build.image
         assert lab.build(f"FROM {build.tag}\nENV B=1\n").base == build.image
         assert bases.asked == ["alpine"]
+
+
+def test_one_name_for_several_platforms(lab: Lab, unique: str, tmp_path: Path) -> None:
+    """A list in a registry gives each platform its own image, whose program is really made for it."""
+    (tmp_path / "note").write_text(unique)
+    both = (Platform("linux", "amd64"), Platform("linux", "arm64"))
+    built = {}
+    for platform in both:
+        (tmp_path / "hello").write_bytes(hello_program(platform))
+        (tmp_path / "hello").chmod(0o755)
+        text = 'FROM scratch\nCOPY hello note /\nCMD ["/hello"]\n'
+        built[platform] = lab.build(text, context=tmp_path, platform=platform)
+    registry = lab.registry()
+    digests = registry.push_list("team/app:1", *built.values())
+    listed = registry.manifest("team/app", "1")["manifests"]
+    assert {entry["platform"]["architecture"]: entry["digest"] for entry in listed} == {
+        platform.architecture: digest for platform, digest in digests.items()
+    }
+    for platform in both:
+        pulled = lab.pull(registry.name("team/app:1"), platform=platform)
+        image = lab.engine.images.get(pulled.image)
+        assert image.layers == built[platform].image.layers
+        assert assert_platform(image, platform) == platform
+    assert "Hello" in lab.run(built[lab.engine.info.platform]).output
+    with pytest.raises(UsageError, match=rf"two images for {both[0]}"):
+        registry.push_list("team/app:2", built[both[0]], built[both[0]])
+    with pytest.raises(UsageError, match=r"team/app:2: no image was given"):
+        registry.push_list("team/app:2")
 
 
 def test_a_pull_that_no_registry_answers(engine: Engine, unique: str) -> None:
