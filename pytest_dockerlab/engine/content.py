@@ -10,14 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from pytest_dockerlab.build.dockerfile import Dockerfile, same_image
+from pytest_dockerlab.build.dockerfile import Dockerfile, parse, same_image
+from pytest_dockerlab.engine.context import pack, plan_context, read_dockerfile
 from pytest_dockerlab.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
     from pytest_dockerlab.build.spec import BuilderName, BuildSpec
     from pytest_dockerlab.engine.engine import Engine
 
-__all__ = ["Turn", "content_key", "resolved_bases"]
+__all__ = ["Turn", "content_key", "content_of", "resolved_bases"]
 
 #: Given a content's key: held while the engine builds it, so that a second one finds the first one's steps.
 Turn = Callable[[str], AbstractContextManager[object]]
@@ -32,8 +33,19 @@ def resolved_bases(dockerfile: Dockerfile, spec: BuildSpec) -> tuple[str, ...]:
     )
 
 
+def content_of(engine: Engine, spec: BuildSpec) -> str:
+    """The key of what would be built now.
+
+    Raises:
+        UsageError: the context or the Dockerfile can't be read.
+    """
+    dockerfile = parse(read_dockerfile(spec), str(spec.dockerfile_path), spec.args)
+    with pack(plan_context(spec), dockerfile.text, engine_ignores=False).body as body:
+        return content_key(engine, spec, dockerfile, spec.builder, body)
+
+
 def content_key(
-    engine: Engine, spec: BuildSpec, dockerfile: Dockerfile, builder: BuilderName, packed: IO[bytes]
+    engine: Engine, spec: BuildSpec, dockerfile: Dockerfile, builder: BuilderName | None, packed: IO[bytes]
 ) -> str:
     """A digest of what decides which steps a build runs: Dockerfile, arguments, bases, and the files that are sent.
 

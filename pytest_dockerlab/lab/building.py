@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -14,6 +15,7 @@ from pytest_dockerlab.build.stage import same_image
 from pytest_dockerlab.build.trace import BuildTrace
 from pytest_dockerlab.errors import BuildFailed, NotFound
 from pytest_dockerlab.image.model import Image
+from pytest_dockerlab.lab.asked import BuildOrder
 from pytest_dockerlab.lab.build import Build
 from pytest_dockerlab.lab.events import BuildEvent
 from pytest_dockerlab.lab.sources import Source
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_dockerlab.engine.content import Turn
     from pytest_dockerlab.engine.engine import Engine
     from pytest_dockerlab.lab.events import Recorder
+    from pytest_dockerlab.lab.images import ImageLike
 
 __all__ = ["Bases", "Builder", "Provided"]
 
@@ -58,38 +61,62 @@ class Builder:
     on_progress: Callable[[str], None] | None
     turn: Turn | None = None
 
-    def build(self, source: Source, spec: BuildSpec, *, base: str = "", tag: str = "") -> Build:
+    def build(self, order: BuildOrder, names: Sequence[str]) -> Build:
         """Bring the bases, build, and look at the result.
 
         Args:
-            source: where it starts; ``spec.context`` is set here for a text without a context.
-            spec: without context and Dockerfile.
-            base: image to build the final stage from instead of the one that is written there.
-            tag: the name that the caller asked for.
+            names: for the result, the lab's own first; none leaves it without.
 
         Raises:
             BuildFailed: a step failed.
         """
-        with tempfile.TemporaryDirectory(prefix="dockerlab-build-", dir=self.engine.scratch) as scratch:
-            spec = _placed(source, spec, Path(scratch))
-            file, provided, replaced = self._bring(spec, base)
-            spec = replace(spec, replace_bases=replaced)
+        source = order.source.name
+        with self._prepared(order) as (spec, file, provided):
+            spec = replace(spec, tags=tuple(names))
             try:
                 trace, image = self._build(spec)
             except BuildFailed as error:
                 seconds = getattr(error.trace, "seconds", 0.0)
-                self._record(source.name, seconds, getattr(error.trace, "work", ()), ok=False)
+                self._record(source, seconds, getattr(error.trace, "work", ()), ok=False)
                 raise
-        self._record(source.name, trace.seconds, trace.work, ok=True)
-        return Build(
+        built = Build(
             name=spec.tags[0] if spec.tags else image.id,
-            source=source.name,
+            source=source,
             image=image,
             base=_final_base(file, spec.target, provided),
             trace=trace,
             spec=spec,
-            tag=tag,
+            tag=order.tag or "",
         )
+        self.record(built)
+        return built
+
+    def content(self, order: BuildOrder) -> str:
+        """A digest of all that decides which steps it runs: what the bases are, and the files that are sent, are read.
+
+        Raises:
+            LabError: it can't be read, or a base can't be had.
+        """
+        from pytest_dockerlab.engine.content import content_of
+
+        with self._prepared(order) as (spec, _, _):
+            return content_of(self.engine, spec)
+
+    @contextlib.contextmanager
+    def _prepared(self, order: BuildOrder) -> Iterator[tuple[BuildSpec, Dockerfile, Mapping[str, Image]]]:
+        """What the engine is asked for, with its bases brought; a text is in a file for as long as this is open."""
+        with tempfile.TemporaryDirectory(prefix="dockerlab-build-", dir=self.engine.scratch) as scratch:
+            spec = _placed(order.source, order.spec, Path(scratch))
+            file, provided, replaced = self._bring(spec, _name(order.base))
+            yield replace(spec, replace_bases=replaced), file, provided
+
+    def record(self, built: Build, *, ahead: bool = False) -> None:
+        """Tell the recorder of a build that has an image.
+
+        Args:
+            ahead: it was built before it was asked for.
+        """
+        self._record(built.source, built.seconds, built.trace.work, ok=True, ahead=ahead)
 
     def _build(self, spec: BuildSpec) -> tuple[BuildTrace, Image]:
         trace = self.engine.build(spec, self.on_progress, self.turn)
@@ -133,12 +160,18 @@ class Builder:
             return self.engine.info.platform
         return Platform.parse(text) if text and "$" not in text else None
 
-    def _record(self, name: str, seconds: float, work: object, *, ok: bool) -> None:
+    def _record(self, name: str, seconds: float, work: object, *, ok: bool, ahead: bool = False) -> None:
         steps = work if isinstance(work, tuple) else ()
         reused = sum(1 for step in steps if step.cached)
         self.recorder.add(
-            BuildEvent(name=name, seconds=seconds, steps=len(steps), reused=reused, ok=ok, scope=self.scope)
+            BuildEvent(
+                name=name, seconds=seconds, steps=len(steps), reused=reused, ok=ok, scope=self.scope, ahead=ahead
+            )
         )
+
+
+def _name(image: ImageLike | None) -> str:
+    return "" if image is None else image if isinstance(image, str) else getattr(image, "name", "") or image.id
 
 
 def _placed(source: Source, spec: BuildSpec, scratch: Path) -> BuildSpec:

@@ -13,7 +13,8 @@ from pytest_dockerlab.lab import tc
 from pytest_dockerlab.lab.container import Container
 from pytest_dockerlab.lab.events import ContainerEvent, Recorder
 from pytest_dockerlab.lab.folders import Folders
-from pytest_dockerlab.lab.images import OWN_PREFIX, ImageLike, OwnedImages
+from pytest_dockerlab.lab.images import ImageLike, OwnedImages
+from pytest_dockerlab.lab.names import OWN_PREFIX
 from pytest_dockerlab.lab.ownership import ClosingStack, Ownership
 from pytest_dockerlab.lab.stock import Asked, Order, Stock
 from pytest_dockerlab.lab.waiting import Wait, as_strategy, wait_until_ready

@@ -19,6 +19,7 @@ class BuildEvent:
         steps, reused: steps whose cached flag means something (all but FROM), and those taken from the cache.
         ok: it made an image.
         scope: of the lab.
+        ahead: it was built before the test asked for it.
     """
 
     name: str
@@ -27,6 +28,7 @@ class BuildEvent:
     reused: int
     ok: bool = True
     scope: str = ""
+    ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

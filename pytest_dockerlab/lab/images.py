@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import itertools
 import re
-import secrets
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_dockerlab.build.spec import BuildSpec
 from pytest_dockerlab.engine.results import Transfer
 from pytest_dockerlab.errors import Conflict, EngineError, NotFound, UsageError
 from pytest_dockerlab.image.model import Image
+from pytest_dockerlab.lab.asked import BuildOrder
 from pytest_dockerlab.lab.build import Build
 from pytest_dockerlab.lab.building import Bases, Builder, Provided
 from pytest_dockerlab.lab.events import PullEvent, Recorder
+from pytest_dockerlab.lab.names import OWN_PREFIX, own_name, own_repository
 from pytest_dockerlab.lab.ownership import ClosingStack
-from pytest_dockerlab.lab.sources import Source
+from pytest_dockerlab.lab.prebuilt import Prebuilt
 from pytest_dockerlab.platforms import Platform
 from pytest_dockerlab.reaping import names
 from pytest_dockerlab.reference import Reference
@@ -28,11 +28,9 @@ if TYPE_CHECKING:
     from pytest_dockerlab.engine.content import Turn
     from pytest_dockerlab.engine.engine import Engine
 
-__all__ = ["OWN_PREFIX", "ImageLike", "OwnedImages"]
+__all__ = ["ImageLike", "OwnedImages"]
 
 ImageLike = str | Build | Image
-#: Of the names that labs make up for what they build.
-OWN_PREFIX = "dockerlab/"
 _CHUNK = 1024 * 1024
 _ID = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}", re.ASCII)
 _NOTHING_MOVED = Transfer(image="", status="Status: a stand-in, not from a registry")
@@ -65,6 +63,7 @@ class OwnedImages:
         on_progress: Callable[[str], None] | None,
         turn: Turn | None = None,
         platform: Platform | None = None,
+        prebuilt: Prebuilt | None = None,
     ) -> None:
         self._engine = engine
         self._bases = bases
@@ -75,21 +74,31 @@ class OwnedImages:
             engine=engine, ensure=self.ensure, recorder=recorder, scope=scope, on_progress=on_progress, turn=turn
         )
         self._on_progress = on_progress
-        self._repository = f"{OWN_PREFIX}{re.sub('[^a-z0-9]+', '', run.lower()) or 'run'}-{secrets.token_hex(3)}"
+        self._prebuilt = prebuilt
+        self._repository = own_repository(run)
         self._numbers = itertools.count(1)
         self._own: set[str] = set()
         self.registries: set[str] = set()
 
-    def build(self, source: Source, spec: BuildSpec, *, base: ImageLike | None, tag: str | None) -> Build:
-        """Build under a name of our own (none for ``tag=""``), and under ``tag``."""
-        tags: tuple[str, ...] = ()
-        if tag is None or tag:
-            slug = re.sub(r"[^\w.-]+", "-", source.name, flags=re.ASCII).strip("-.")[:60] or "image"
-            tags = (f"{self._repository}:{slug}-{next(self._numbers)}", *([tag] if tag else []))
-            for name in tags:
+    def build(self, order: BuildOrder) -> Build:
+        """Build under a name of our own (none for ``tag=""``), and under ``tag``; or take over what was built ahead."""
+        if self._prebuilt is None:
+            return self._build(order)
+        if (built := self._prebuilt.take(order, self._builder.content)) is not None:
+            self.own(built.name)
+            self._builder.record(built, ahead=True)
+            return built
+        with self._prebuilt.held():
+            return self._build(order)
+
+    def _build(self, order: BuildOrder) -> Build:
+        given: tuple[str, ...] = ()
+        if order.tag is None or order.tag:
+            given = (own_name(self._repository, order.source, next(self._numbers)), *([order.tag] if order.tag else []))
+            for name in given:
                 self.own(name)
-        built = self._builder.build(source, replace(spec, tags=tags), base=_name(base) if base else "", tag=tag or "")
-        if not tags:
+        built = self._builder.build(order, given)
+        if not given:
             self.own(built.image.id)
         return built
 
@@ -242,10 +251,6 @@ class OwnedImages:
         """Own the image that a commit made."""
         self._take(ref or found, "")
         return self._engine.images.get(ref or found)
-
-
-def _name(image: ImageLike) -> str:
-    return image if isinstance(image, str) else image.name if isinstance(image, Build) else image.id
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

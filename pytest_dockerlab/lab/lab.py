@@ -8,10 +8,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from pytest_dockerlab.build.spec import BuilderName, BuildLimits, BuildSpec
-from pytest_dockerlab.errors import BuildFailed, UsageError
+from pytest_dockerlab.build.spec import BuilderName, BuildLimits
+from pytest_dockerlab.errors import BuildFailed
 from pytest_dockerlab.image.model import Image
 from pytest_dockerlab.lab import failure
+from pytest_dockerlab.lab.asked import read_build
 from pytest_dockerlab.lab.build import Build
 from pytest_dockerlab.lab.building import Bases
 from pytest_dockerlab.lab.container import Container
@@ -21,8 +22,8 @@ from pytest_dockerlab.lab.folders import Folders
 from pytest_dockerlab.lab.fresh import FreshCache
 from pytest_dockerlab.lab.images import ImageLike, OwnedImages
 from pytest_dockerlab.lab.ownership import ClosingStack, Owner, Ownership
+from pytest_dockerlab.lab.prebuilt import Prebuilt
 from pytest_dockerlab.lab.removal import Remover
-from pytest_dockerlab.lab.sources import find_source
 from pytest_dockerlab.lab.stock import Stock
 from pytest_dockerlab.lab.supplies import Supplies
 from pytest_dockerlab.lab.waiting import Wait
@@ -70,6 +71,7 @@ class Lab(Supplies):
         turn: Turn | None = None,
         stock: Stock | None = None,
         platform: Platform | None = None,
+        prebuilt: Prebuilt | None = None,
     ) -> None:
         """Args:
         bases: brings base images.
@@ -79,6 +81,7 @@ class Lab(Supplies):
         turn: held while a content is built: others that build the same wait, and find it in the cache.
         stock: has containers that were made ahead.
         platform: of its images and containers, unless a call names another; ``None`` for the engine's own.
+        prebuilt: has images that were built ahead.
         """
         self._platform = platform
         self.scope = scope
@@ -97,6 +100,7 @@ class Lab(Supplies):
             on_progress=on_progress,
             turn=turn,
             platform=platform,
+            prebuilt=prebuilt,
         )
         # A helper that runs: without an emulator.
         folders = Folders(engine, lambda ref: self._images.bring(ref, engine.info.platform)[0], ownership.labels)
@@ -158,26 +162,31 @@ class Lab(Supplies):
             BaseImageMissing: a base can't be had.
         """
         self._check_open()
-        found = find_source(source, dockerfiles=self._settings.dockerfiles, dockerfile=dockerfile, context=context)
-        spec = BuildSpec(
-            context=found.context or Path(),
-            args=_texts("args", args),
-            labels={**_texts("labels", labels), **self.ownership.labels},
+        order = read_build(
+            source,
+            dockerfiles=self._settings.dockerfiles,
+            owned=self.ownership.labels,
+            dockerfile=dockerfile,
+            context=context,
+            tag=tag,
+            args=args,
             target=target,
-            platform=Platform.parse(platform) if isinstance(platform, str) else platform or self._platform,
+            platform=platform or self._platform,
             no_cache=no_cache,
             pull=pull,
+            fresh=fresh if fresh is not None else self._fresh[-1] if self._fresh else "",
             network=network,
-            extra_hosts=_texts("extra_hosts", extra_hosts),
-            fresh=str(fresh if fresh is not None else self._fresh[-1] if self._fresh else ""),
-            secrets=_texts("secrets", secrets),
-            ssh=_texts("ssh", ssh),
-            timeout=to_seconds(timeout),
+            labels=labels,
+            extra_hosts=extra_hosts,
+            timeout=timeout,
             limits=limits,
             builder=builder,
+            base=base,
+            secrets=secrets,
+            ssh=ssh,
         )
         try:
-            return self._images.build(found, spec, base=base, tag=tag)
+            return self._images.build(order)
         except BuildFailed as error:
             self._failed_build = error
             raise
@@ -383,18 +392,3 @@ class Lab(Supplies):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise UsageError(
-                f"this lab is closed: its {self.scope} has ended",
-                remedy="take the lab of a longer scope (lab_module, …)",
-            )
-
-
-def _texts(setting: str, value: Mapping[str, str] | None) -> Mapping[str, str]:
-    pairs: dict[Any, Any] = dict(value or {})
-    for name, text in pairs.items():
-        if not isinstance(name, str) or not isinstance(text, str):
-            raise UsageError(f"{setting}: {name!r}: {text!r} is not text to text", remedy="write both as text")
-    return dict(value or {})

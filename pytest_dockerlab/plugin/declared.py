@@ -24,11 +24,16 @@ _ATTRIBUTE = "dockerlab_recipe"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRecipe:
-    """An image that will be built: ``lab.build(source, **settings)``."""
+    """An image that will be built: ``lab.build(source, **settings)``.
+
+    Attributes:
+        ahead: it may be built while an earlier test runs.
+    """
 
     source: Any
     settings: Mapping[str, Any]
     scope: Scope
+    ahead: bool = True
 
     def make(self, request: pytest.FixtureRequest, lab: Lab) -> Build:
         """Build it, or take over the one that another process of the run has."""
@@ -83,12 +88,13 @@ class ContainerRecipe:
         return recipe.make(request, lab)
 
 
-def image_fixture(source: Any, *, scope: Scope = "session", **settings: Any) -> Any:
+def image_fixture(source: Any, *, scope: Scope = "session", ahead: bool = True, **settings: Any) -> Any:
     """Declare an image; assign it to the name that tests ask for: ``ex1 = image_fixture("ex1")``.
 
     Args:
         source: as ``lab.build`` takes it: a name under ``dockerfiles/``, a folder, or a Dockerfile's text.
         scope: how long it lives; ``"run"`` is one for all xdist workers.
+        ahead: it may be built while an earlier test runs; say ``False`` where its RUN steps need what a test starts.
         settings: those of ``lab.build``.
 
     Returns:
@@ -97,7 +103,7 @@ def image_fixture(source: Any, *, scope: Scope = "session", **settings: Any) -> 
     Raises:
         UsageError: no such scope.
     """
-    return _fixture(ImageRecipe(source=source, settings=settings, scope=_checked(scope)))
+    return _fixture(ImageRecipe(source=source, settings=settings, scope=_checked(scope), ahead=ahead))
 
 
 def container_fixture(image: Any, command: Any = None, *, scope: Scope = "function", **settings: Any) -> Any:

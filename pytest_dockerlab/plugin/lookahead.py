@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_dockerlab.platforms import Platform
+from pytest_dockerlab.plugin import coming
 from pytest_dockerlab.plugin.axis import place_of
 from pytest_dockerlab.plugin.current import LABS
 from pytest_dockerlab.plugin.declared import ContainerRecipe, ImageRecipe, recipe_of
 from pytest_dockerlab.plugin.learned import Memory, Wish, key_of, record_of
+from pytest_dockerlab.plugin.recipes import Recipes
 
 if TYPE_CHECKING:
     from pytest_dockerlab.lab.stock import Asked, Order, Stock
@@ -43,6 +46,7 @@ def begin(session: pytest.Session, run: Run) -> None:
     run.remover = Remover()
     run.stock = Stock(run.engine, run.remover)
     ahead = Lookahead(session, run, run.stock)
+    run.prebuilt = ahead.prebuilt
     session.config.pluginmanager.register(ahead, "dockerlab-lookahead")
     ahead.start()
 
@@ -63,10 +67,13 @@ class Lookahead:
         self._place = {item: number for number, item in enumerate(session.items)}
         self._memory = Memory.of(session.config) if run.settings.lookahead == "learned" else None
         self._recipes = Recipes(session.config)
+        self.prebuilt = coming.begin(run, self._built)
+        self._images = coming.ComingImages(run, self._recipes, self.prebuilt)
+        # An image that was built ahead is heard of in another thread.
+        self._lock = threading.RLock()
         # What lives longer than a test is asked for once: (scope, file) → what was.
         self._lasting: dict[tuple[str, str], list[Order]] = {}
-        # Images that were made in this run: a declared fixture's recipe, or an image's id → the name of now.
-        self._built: dict[tuple[int, str], str] = {}
+        # Images that were made in this run: an image's id → the name of now.
         self._named: dict[str, str] = {}
         self._brought: dict[tuple[str, str], str] = {}
         self._present: list[pytest.Item] = []
@@ -90,13 +97,21 @@ class Lookahead:
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     ) -> Generator[None, object, object]:
-        made = yield
         recipe = recipe_of(fixturedef.func)
-        if isinstance(recipe, ImageRecipe):
-            place = place_of(self._present[0]) if self._present else ""
-            self._built[id(recipe), place] = str(getattr(made, "name", ""))
-            self._foresee(self._present)
+        made: object = None
+        try:
+            made = yield
+        finally:
+            if isinstance(recipe, ImageRecipe):
+                place = place_of(self._present[0]) if self._present else ""
+                self._images.made(recipe, request, place, str(getattr(made, "name", "")))
+                self._foresee(self._present)
         return made
+
+    def _built(self) -> None:
+        """One more image was built ahead: containers of it can be made."""
+        with self._lock:
+            self._order(self._present)
 
     def _coming(self, item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.Item]:
         if nextitem is None:
@@ -115,7 +130,12 @@ class Lookahead:
 
     def _foresee(self, items: list[pytest.Item]) -> None:
         """Order what these tests will ask for; the first of them may have begun."""
-        self._present = items
+        with self._lock:
+            self._present = items
+            self._images.foresee(items)
+            self._order(items)
+
+    def _order(self, items: list[pytest.Item]) -> None:
         had = [one.order for one in self._stock.asked(forget=False)]
         orders: list[Order] = []
         for item in items:
@@ -134,8 +154,7 @@ class Lookahead:
         Args:
             before: orders for tests that come before it.
         """
-        recipes, place = self._recipes.of(item), place_of(item)
-        orders = [order for recipe in recipes if (order := self._declared(recipe, place)) is not None]
+        orders = [order for recipe in self._recipes.of(item) if (order := self._declared(recipe, item)) is not None]
         more = list(orders)
         for wish in self._memory.foresee(item) if self._memory is not None else ():
             if (order := self._wished(wish)) is None:
@@ -151,14 +170,18 @@ class Lookahead:
         homes = _homes(order, item)
         return any(order in self._lasting.get(key, ()) for key in homes) or (bool(homes) and order in before)
 
-    def _declared(self, recipe: ContainerRecipe, place: str) -> Order | None:
+    def _declared(self, recipe: ContainerRecipe | ImageRecipe, item: pytest.Item) -> Order | None:
         from pytest_dockerlab.lab.stock import Order
         from pytest_dockerlab.run.parse import parse_run
 
-        if recipe.scope not in _SCOPES or recipe.settings.get("ahead") is False:
+        if (
+            not isinstance(recipe, ContainerRecipe)
+            or recipe.scope not in _SCOPES
+            or recipe.settings.get("ahead") is False
+        ):
             return None
         try:
-            image = self._image(recipe.image, place)
+            image = self._image(recipe.image, item)
             settings = {name: value for name, value in recipe.settings.items() if name not in _OURS}
             address = self._address() if "ports" in settings else ""
             spec = parse_run(image, recipe.command, address=address, **settings)
@@ -166,21 +189,17 @@ class Lookahead:
             return None
         if not image:
             return None
+        place = place_of(item)
         platform = spec.platform or (Platform.parse(place) if place else None)
         labels = {**spec.labels, **self._labels(_SCOPES[recipe.scope])}
         spec = replace(spec, labels=labels, platform=platform)
         return Order(spec=spec, patient=recipe.settings.get("wait") is not None)
 
-    def _image(self, image: object, place: str) -> str:
-        """The name under which the engine has a declared image now, ``""`` where it doesn't.
-
-        Args:
-            place: the test's platform, ``""`` for the engine's own.
-        """
-        if isinstance(recipe := recipe_of(image), ImageRecipe):
-            return self._built.get((id(recipe), place), "")
+    def _image(self, image: object, item: pytest.Item) -> str:
+        """The name under which the engine has a declared image now, ``""`` where it doesn't."""
         if not isinstance(image, str):
-            return ""
+            return self._images.name(image, item)
+        place = place_of(item)
         if (image, place) not in self._brought:
             found = self._run.bases.at_hand(image, Platform.parse(place) if place else None)
             if found is None:
@@ -208,12 +227,13 @@ class Lookahead:
     # What was asked for
 
     def _hear(self, item: pytest.Item) -> None:
-        asked = self._stock.asked()
-        for one in asked:
-            for key in _homes(one.order, item):
-                self._lasting.setdefault(key, []).append(one.order)
-            if one.lasting and one.passing:
-                self._named[one.image] = one.order.spec.image
+        with self._lock:
+            asked = self._stock.asked()
+            for one in asked:
+                for key in _homes(one.order, item):
+                    self._lasting.setdefault(key, []).append(one.order)
+                if one.lasting and one.passing:
+                    self._named[one.image] = one.order.spec.image
         if self._memory is None:
             return
         wishes = tuple(self._wish(one) for one in asked if one.lasting)
@@ -244,45 +264,3 @@ def _homes(order: Order, item: pytest.Item) -> list[tuple[str, str]]:
     if scope == "test":
         return []
     return [(scope, str(item.path) if scope == "module" else "")]
-
-
-class Recipes:
-    """Finds the containers that a test's fixtures declare, by the names under which they stand in modules.
-
-    pytest has no public way from a fixture's name to its definition before it is set up.
-    """
-
-    def __init__(self, config: pytest.Config) -> None:
-        # conftest modules, those of deeper folders first, then other plugins.
-        modules = [plugin for plugin in config.pluginmanager.get_plugins() if hasattr(plugin, "__file__")]
-        self._modules = sorted(modules, key=lambda module: -len(str(module.__file__)))
-        self._known: dict[tuple[object, object, str], ContainerRecipe | None] = {}
-
-    def of(self, item: pytest.Item) -> list[ContainerRecipe]:
-        """The declared containers among a test's fixtures."""
-        module, cls = getattr(item, "module", None), getattr(item, "cls", None)
-        found = []
-        for name in getattr(item, "fixturenames", ()):
-            key = (module, cls, name)
-            if key not in self._known:
-                self._known[key] = self._find(item, name, [cls, module])
-            if (recipe := self._known[key]) is not None:
-                found.append(recipe)
-        return found
-
-    def _find(self, item: pytest.Item, name: str, nearest: list[object]) -> ContainerRecipe | None:
-        places = [*nearest, *(module for module in self._modules if _reaches(module, item))]
-        for place in places:
-            # The nearest one that has the name decides, whatever it is.
-            if place is not None and hasattr(place, name):
-                recipe = recipe_of(getattr(place, name))
-                return recipe if isinstance(recipe, ContainerRecipe) else None
-        return None
-
-
-def _reaches(module: Any, item: pytest.Item) -> bool:
-    """Whether a plugin's fixtures are a test's, too: a conftest's are those of its folder and below."""
-    from pathlib import Path
-
-    path = Path(str(module.__file__))
-    return path.name != "conftest.py" or path.parent in item.path.parents

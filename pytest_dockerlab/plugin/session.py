@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pytest_dockerlab.lab import Lab
     from pytest_dockerlab.lab.events import Recorder
     from pytest_dockerlab.lab.ownership import Owner, Ownership
+    from pytest_dockerlab.lab.prebuilt import Prebuilt
     from pytest_dockerlab.lab.removal import Remover
     from pytest_dockerlab.lab.stock import Stock
     from pytest_dockerlab.platforms import Platform
@@ -61,6 +62,7 @@ class Run:
         self.labs: dict[str, Lab] = {}
         # Where it looks ahead (plugin.lookahead).
         self.stock: Stock | None = None
+        self.prebuilt: Prebuilt | None = None
         self.remover: Remover | None = None
         self.folder = Folder(seat.run)
         self.sharing = Sharing(self.folder, self.number, seat.worker)
@@ -243,6 +245,7 @@ class Run:
             turn=None if self.seat.leads else self.sharing.turn,
             stock=self.stock,
             platform=self.axis.foreign(platform),
+            prebuilt=self.prebuilt,
         )
         self.presence.opened(fixture)
         return lab
@@ -314,8 +317,9 @@ class Run:
         # Called again after a Ctrl-C that broke off the first attempt, it knows less than that one did.
         crashed = self._crashed = crashed or self._crashed
         self.note_bases()
-        if self.stock is not None:
-            self._guard(self.stock.close)
+        for ahead in (self.prebuilt, self.stock):  # what is made of images goes before what makes it is gone
+            if ahead is not None:
+                self._guard(ahead.close)
         if crashed and not self.seat.leads:
             self._part()
         self.sharing.leave()
@@ -333,7 +337,7 @@ class Run:
         self.axis.close()
         if self.remover is not None:
             self.tally.trouble.extend(self.remover.trouble)
-        self.stock = self.remover = None
+        self.prebuilt = self.stock = self.remover = None
         if self._recorder is not None:
             self.tally.merge({"events": self._recorder.to_json()})
         self._bases = self._engine = self._recorder = self._presence = None

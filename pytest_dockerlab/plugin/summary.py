@@ -93,6 +93,8 @@ def _builds(builds: Iterable[Mapping[str, Any]]) -> str:
     ran = sum(event["steps"] for event in builds) - reused
     failed = sum(not event["ok"] for event in builds)
     text = f"{len(builds)} in {seconds:.1f} s; steps: {ran} run, {reused} reused from the cache"
+    ahead = sum(bool(event.get("ahead")) for event in builds)
+    text += f"; {ahead} of them ahead" if ahead else ""
     return f"{text}; {failed} failed" if failed else text
 
 
