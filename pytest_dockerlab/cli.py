@@ -253,6 +253,8 @@ def _emulate(settings: Settings) -> None:
         if same(platform, Platform.of_host()):
             continue
         held = emulation.hold(platform, can_install=settings.install, keep=True, tell=_tell)
+        if held is not None:
+            held.release()
         found = binfmt.emulator(platform.architecture)
         if not found.usable:
             raise InstallFailed(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 
-from pytest_dockerlab.engine import private
+from pytest_dockerlab.engine import emulation, private
+from pytest_dockerlab.engine.capabilities import EMULATES, Capabilities
 from pytest_dockerlab.engine.discovery import Discovery, probe
 from pytest_dockerlab.errors import LabError
+from pytest_dockerlab.platforms import Platform
 from pytest_dockerlab.settings import Settings
 
 __all__ = ["Diagnosis", "examine"]
@@ -21,12 +23,14 @@ class Diagnosis:
     Attributes:
         engine: what the chosen engine says of itself, ``None`` where none answers.
         capabilities: name → (has it, why not).
+        platforms: the usual ones → what becomes of their programs there.
         trouble: what went wrong while asking the chosen engine, or the error of one that was named.
     """
 
     discovery: Discovery
     engine: Mapping[str, object] | None = None
     capabilities: Mapping[str, tuple[bool, str]] = field(default_factory=dict)
+    platforms: Mapping[str, str] = field(default_factory=dict)
     trouble: LabError | None = None
 
     @property
@@ -50,6 +54,7 @@ class Diagnosis:
                 for one in self.discovery.candidates
             ],
             "capabilities": {name: {"ok": ok, "reason": reason} for name, (ok, reason) in self.capabilities.items()},
+            "platforms": dict(self.platforms),
             "usable": self.usable,
             "remedy": self.remedy,
         }
@@ -67,6 +72,7 @@ class Diagnosis:
             can = [name for name, (ok, _) in self.capabilities.items() if ok]
             lines += [f"  can: {', '.join(can)}"] if can else []
             lines += [f"  can't: {name}: {reason}" for name, (ok, reason) in self.capabilities.items() if not ok]
+            lines += [f"  {platform}: {said}" for platform, said in self.platforms.items()]
         elif self.usable:
             lines.append(f"None answers. A test run starts a private engine ({private.kind()}) and ends it afterwards.")
         if self.trouble is not None:
@@ -76,6 +82,14 @@ class Diagnosis:
         if self.remedy:
             lines.append(f"To mend it: {self.remedy}")
         return "\n".join(lines)
+
+
+def _platforms(capabilities: Capabilities) -> Iterator[tuple[str, str]]:
+    """By what is known without running anything; a test run tries it."""
+    for platform in ("linux/amd64", "linux/arm64"):
+        ok, reason = capabilities.has(EMULATES + platform), capabilities.reason(EMULATES + platform)
+        mend = "" if ok else f" → {emulation.mending(Platform.parse(platform))}"
+        yield platform, f"{'runs' if ok else 'unavailable'}: {reason}{mend}"
 
 
 def examine(settings: Settings, environ: Mapping[str, str] = os.environ) -> Diagnosis:
@@ -100,7 +114,9 @@ def examine(settings: Settings, environ: Mapping[str, str] = os.environ) -> Diag
             )
             for name in sorted(engine.capabilities.known())
         }
-        return Diagnosis(discovery=found, engine=said, capabilities=capabilities)
+        return Diagnosis(
+            discovery=found, engine=said, capabilities=capabilities, platforms=dict(_platforms(engine.capabilities))
+        )
     except LabError as error:
         return Diagnosis(discovery=found, trouble=error)
     finally:

@@ -16,9 +16,11 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 from pytest_dockerlab.engine import binfmt
 from pytest_dockerlab.errors import InstallFailed
+from pytest_dockerlab.places import runtime_dir
 from pytest_dockerlab.platforms import Platform
 
 __all__ = ["PACKAGE", "PREFIX", "Hold", "hold", "let_go", "mending", "tidy"]
@@ -30,8 +32,8 @@ PACKAGE = "qemu-user-static"
 _LOCKS = Path("/run/dockerlab/emulators")
 _RULES = Path("/usr/lib/binfmt.d")
 _MOUNT = "mount"
-# Written into a lock's file: it stays when nobody holds it; it is ours to take away.
-_KEPT, _OURS = "kept", "ours"
+# Written into a lock's file: who had it stay though nobody holds it (by the run-time folder); it is ours to take away.
+_KEPT, _OURS = "kept:", "ours"
 
 
 @dataclass(slots=True)
@@ -98,7 +100,7 @@ def hold(
             _mount(say)
             _register(platform, name, say)
         if keep:
-            _write(name, {_KEPT, *_read(name)})
+            _write(name, {_kept(), *_read(name)})
     except BaseException:
         holding.release()
         raise
@@ -106,10 +108,14 @@ def hold(
 
 
 def let_go(names: tuple[str, ...] | None = None) -> tuple[str, ...]:
-    """Take away what was to stay, as far as nobody holds it (all, if not given). Returns what went, in words."""
+    """Take away what we have had stay, as far as nobody else needs it (all, if not given).
+
+    Returns:
+        What went, in words.
+    """
     for name in _known() if os.getuid() == 0 else ():
-        if names is None or name in names:
-            _write(name, _read(name) - {_KEPT})
+        if (names is None or name in names) and (words := _read(name)):
+            _write(name, {word for word in words - {_kept()} if word == _OURS or _is_kept(word)})
     return tidy(names)
 
 
@@ -128,7 +134,7 @@ def tidy(names: tuple[str, ...] | None = None, *, dry_run: bool = False) -> tupl
     # The mount last: what is registered needs it.
     for name in sorted(names if names is not None else _known(), key=lambda name: name == _MOUNT):
         with _alone(name) as alone:
-            if alone and _KEPT not in _read(name):
+            if alone and not any(map(_is_kept, _read(name))):
                 gone.append(_unmount(dry_run) if name == _MOUNT else _unregister(name, dry_run))
     return tuple(filter(None, gone))
 
@@ -226,6 +232,15 @@ def _alone(name: str) -> Iterator[bool]:
         yield True
     finally:
         os.close(file)
+
+
+def _kept() -> str:
+    return f"{_KEPT}{quote(str(runtime_dir(create=False)))}"
+
+
+def _is_kept(word: str) -> bool:
+    # Who had it stay is gone with his run-time folder.
+    return word.startswith(_KEPT) and Path(unquote(word.removeprefix(_KEPT))).is_dir()
 
 
 def _known() -> tuple[str, ...]:

@@ -10,14 +10,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import pytest_dockerlab
 from pytest_dockerlab.cli import main
-from pytest_dockerlab.engine import discovery, install, private
+from pytest_dockerlab.engine import binfmt, discovery, install, private
 from pytest_dockerlab.engine.ping import ask
 
 needs_private = pytest.mark.usefixtures("private_engines")
@@ -101,6 +101,25 @@ def test_down_removes_what_a_killed_engine_left(capsys: pytest.CaptureFixture[st
     said = capsys.readouterr().out
     assert "removed engine 0: " in said
     assert "processes" in said
+
+
+@needs_private
+def test_up_with_another_platform(capsys: pytest.CaptureFixture[str], need: Callable[[str], None]) -> None:
+    """Its programs run until `down`, and doctor says how; without --install it says what would mend it."""
+    need("only root may register an emulator" if os.getuid() else "")
+    if binfmt.emulator("ppc64le").usable:
+        pytest.skip("this machine has an emulator for ppc64le")
+    assert main(["up", "--platform", "linux/ppc64le"]) == 1
+    assert "dockerlab up --install --platform linux/ppc64le" in capsys.readouterr().err
+    assert not list(private.states())
+    assert main(["up", "--install", "--platform", "linux/ppc64le"]) == 0
+    assert "linux/ppc64le is emulated: the kernel runs it with dockerlab-ppc64le, until" in capsys.readouterr().err
+    assert binfmt.emulator("ppc64le").usable
+    assert main(["doctor"]) == 0
+    assert "linux/amd64: runs: " in capsys.readouterr().out
+    assert main(["down"]) == 0
+    assert "removed emulator dockerlab-ppc64le" in capsys.readouterr().out
+    assert not binfmt.emulator("ppc64le").usable
 
 
 def test_doctor_with_no_engine_says_what_is_missing_and_mends_it(

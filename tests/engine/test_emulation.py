@@ -86,7 +86,7 @@ def test_what_is_kept_stays_until_it_is_let_go(can_register: None) -> None:
     kept = hold(PLATFORM, can_install=False, keep=True)
     assert kept is not None
     kept.release()
-    assert "kept" in (Path("/run/dockerlab/emulators") / NAME).read_text()
+    assert "kept:" in (Path("/run/dockerlab/emulators") / NAME).read_text()
     assert tidy((NAME,)) == ()
     assert ENTRY.exists()
 
