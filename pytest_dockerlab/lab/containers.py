@@ -42,6 +42,7 @@ class ContainerMaker:
         recorder: Recorder,
         ownership: Ownership,
         stock: Stock | None = None,
+        platform: Platform | None = None,
     ) -> None:
         self._engine = engine
         self._images = images
@@ -50,6 +51,7 @@ class ContainerMaker:
         self._recorder = recorder
         self._ownership = ownership
         self._stock = stock
+        self._platform = platform or engine.info.platform
         self.client = tc.EngineClient(engine, ownership.labels)
         # id → name of the image, oldest first: what a failure's evidence tells about.
         self.made: dict[str, str] = {}
@@ -139,6 +141,7 @@ class ContainerMaker:
         started = time.monotonic()
         limit = to_seconds(timeout)
         spec, found = self._read(image, command, settings, labels)
+        asked = spec.platform if settings.get("platform") else None
         ready = self._taken(spec, found, patient=wait is not None) if ahead else None
         made = ready or self._made(spec)
         later = may_go_later(spec)
@@ -161,6 +164,7 @@ class ContainerMaker:
                     ok=ok,
                     scope=scope,
                     ahead=ready is not None,
+                    odd="" if same(found.platform, asked or self._platform) else str(found.platform),
                 )
             )
         return container.check() if check else container

@@ -37,6 +37,7 @@ class ContainerEvent:
 
     Attributes:
         ahead: it was started before the test asked for it.
+        odd: the image's platform, where that is neither the lab's nor one that was asked for.
     """
 
     name: str
@@ -45,6 +46,7 @@ class ContainerEvent:
     ok: bool = True
     scope: str = ""
     ahead: bool = False
+    odd: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

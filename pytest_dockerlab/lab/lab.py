@@ -104,7 +104,9 @@ class Lab(Supplies):
         )
         # A helper that runs: without an emulator.
         folders = Folders(engine, lambda ref: self._images.bring(ref, engine.info.platform)[0], ownership.labels)
-        self._containers = ContainerMaker(engine, self._images, folders, stack, self.recorder, ownership, stock)
+        self._containers = ContainerMaker(
+            engine, self._images, folders, stack, self.recorder, ownership, stock, platform
+        )
         self._stock = stock
         super().__init__(engine, ownership, stack, folders, self._images, self._containers)
         self._fresh: list[str] = []

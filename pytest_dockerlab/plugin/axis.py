@@ -168,6 +168,10 @@ class Axis:
             found += [line] if line not in found else []
         return found
 
+    def title(self, platform: Platform) -> str:
+        """For tables of several jobs: what was only emulated says so."""
+        return f"{platform} (emulated)" if self.support(platform).state == "emulated" else str(platform)
+
     def capabilities(self, platform: Platform) -> Knows:
         """What the engine can, for tests on a platform."""
         return self._engine().capabilities.on(self.support(platform))

@@ -82,7 +82,7 @@ class Tests:
 
         platform = run.axis.chosen(axis.param_of(item))
         if item.get_closest_marker("row") is not None:
-            marks.record_place(item, run.place, str(platform))
+            marks.record_place(item, run.place, run.axis.title(platform))
         if not needs_engine(item) or item.get_closest_marker("skip") is not None:
             return
         reason, fails = run.axis.refusal(platform)

@@ -59,6 +59,8 @@ def summary(engines: Sequence[str], tally: Tally, platforms: Sequence[str] = (),
     if containers:
         ahead = sum(bool(event.get("ahead")) for event in containers)
         rows.append(("containers", f"{len(containers)} started" + (f", {ahead} of them ahead" if ahead else "")))
+    odd = {(event["image"], event["odd"]): None for event in containers if event.get("odd")}
+    rows.extend(("odd", f"{image} is made for {platform}: not what its test was for") for image, platform in odd)
     timed = [(f"build {event['name']}", event["seconds"]) for event in builds]
     timed += [(f"container {event['image']}", event["seconds"]) for event in containers]
     timed += [(f"{event['kind']} {event['name']}", event["seconds"]) for event in tally.events.get("pulls", [])]

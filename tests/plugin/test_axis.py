@@ -194,7 +194,8 @@ def test_each_platform_has_its_own(
         ]
     )
     told = (pytester.path / "told.xml").read_text()
-    assert told.count(f'name="platform" value="{arm64}"') == told.count(f'name="platform" value="{own}"') == 1
+    for platform in (own, f"{arm64} (emulated)"):
+        assert told.count(f'name="platform" value="{platform}"') == 1
     assert names_on(engine) == before, "an engine that is not ours keeps no names"
 
 

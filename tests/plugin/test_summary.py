@@ -42,6 +42,18 @@ def test_it_counts_and_names_what_took_long() -> None:
     ]
 
 
+def test_what_is_of_another_platform_than_its_test_is_told() -> None:
+    """Once for each image: it ran emulated, or a test for another platform ran natively."""
+    made = tally()
+    odd = {"name": "c", "image": "old", "seconds": 0.1, "odd": "linux/arm64"}
+    made.merge({"events": {"containers": [odd, odd]}})
+    rows = summary(["Docker"], made, ["linux/arm64 emulated: tried"])
+    assert "platforms   linux/arm64 emulated: tried" in rows
+    assert [row for row in rows if row.startswith("odd")] == [
+        "odd         old is made for linux/arm64: not what its test was for"
+    ]
+
+
 def test_verbose_lists_each_build() -> None:
     """In the order in which they happened."""
     assert summary(["Docker"], tally(), verbose=True)[-3:] == [
