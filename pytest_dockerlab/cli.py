@@ -1,4 +1,4 @@
-"""The ``dockerlab`` program: doctor, ping, up, down, sweep, bases, report, grade."""
+"""The ``dockerlab`` program: doctor, ping, up, down, sweep, bases, report, grade, new-course."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_dockerlab.errors import LabError, NotFound, UsageError
+from pytest_dockerlab.grade.options import add_commands
 from pytest_dockerlab.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -150,31 +151,8 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--combine", nargs="+", metavar="FILE", type=Path, required=True, help="what --junitxml wrote")
     report.add_argument("--json", action="store_true", help="for programs")
     report.set_defaults(run=_report)
-    _grade_command(commands)
+    add_commands(commands, _engine_option, _first, _tell)
     return parser
-
-
-def _grade_command(commands: Any) -> None:
-    grade = commands.add_parser(
-        "grade",
-        help="grade what the students of a course handed in",
-        description="Carry out a course's checks on each folder of SUBMISSIONS, each in its own process, and write "
-        "RESULTS/STUDENT.json. Killed and started again with --resume, it gives the same. Ends with 3 where something "
-        "could not be graded (the engine, its disk, a base image): no points are lost by that.",
-    )
-    grade.add_argument("submissions", nargs="?", type=Path, metavar="SUBMISSIONS", help="a folder for each student")
-    grade.add_argument("--course", type=Path, required=True, metavar="DIR", help="has tests/ and dockerfiles/")
-    grade.add_argument("--out", type=Path, metavar="RESULTS", help="folder for the results")
-    grade.add_argument("--jobs", type=int, default=1, metavar="N", help="submissions at the same time (1)")
-    grade.add_argument("--resume", action="store_true", help="go on where a batch was ended")
-    grade.add_argument("--only", nargs="+", action="extend", default=[], metavar="NAME", help="these students alone")
-    grade.add_argument("--rerun", choices=["not-gradable"], help="grade again what could not be graded")
-    grade.add_argument("--format", action="append", default=[], metavar="NAME", help="markdown, csv, gradescope, …")
-    grade.add_argument("--lang", choices=["en", "ja"], default="en", help="of what is written for students")
-    grade.add_argument("--timeout", default="30m", metavar="TIME", help="for one submission, from outside (30m)")
-    grade.add_argument("--self-test", action="store_true", help="prove the course's checks, grade nobody")
-    _engine_option(grade)
-    grade.set_defaults(run=_grade)
 
 
 def _engine_option(parser: argparse.ArgumentParser) -> None:
@@ -290,32 +268,6 @@ def _sweep(parsed: argparse.Namespace, settings: Settings) -> int:
     from pytest_dockerlab.reaping.command import run_sweep
 
     return run_sweep(settings, dry_run=parsed.dry_run, with_kept=parsed.kept, host=parsed.host)
-
-
-def _grade(parsed: argparse.Namespace, settings: Settings) -> int:
-    from pytest_dockerlab.grade.command import Asked, grade_class, self_test
-    from pytest_dockerlab.quantity import to_seconds
-
-    settings = _first(settings)
-    if parsed.jobs < 1:
-        raise UsageError(f"--jobs: {parsed.jobs}", remedy="write 1 or more")
-    if parsed.self_test:
-        return self_test(parsed.course, settings, _tell, jobs=parsed.jobs)
-    if parsed.submissions is None or parsed.out is None:
-        raise UsageError("nothing to grade", remedy="write dockerlab grade SUBMISSIONS --course DIR --out RESULTS")
-    asked = Asked(
-        course=parsed.course,
-        submissions=parsed.submissions,
-        out=parsed.out,
-        jobs=parsed.jobs,
-        resume=parsed.resume,
-        rerun=parsed.rerun is not None,
-        only=tuple(parsed.only),
-        formats=tuple(name for each in parsed.format for name in each.split(",")),
-        lang=parsed.lang,
-        timeout=to_seconds(parsed.timeout),
-    )
-    return grade_class(asked, settings, _tell)
 
 
 def _report(parsed: argparse.Namespace, settings: Settings) -> int:

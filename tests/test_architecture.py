@@ -17,7 +17,7 @@ PACKAGE = Path(pytest_dockerlab.__file__).parent
 MODULES = {
     ".".join(("pytest_dockerlab", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path
     for path in sorted(PACKAGE.rglob("*.py"))
-    if "recipes" not in path.parts
+    if not {"recipes", "templates"} & set(path.parts)
 }
 
 # A module imports its own tier or a lower one. The first prefix that fits decides.

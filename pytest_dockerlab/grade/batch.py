@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_dockerlab.errors import UsageError
-from pytest_dockerlab.exercises.model import Graded, Origin
+from pytest_dockerlab.exercises.model import Graded
 from pytest_dockerlab.exercises.shown import shown
-from pytest_dockerlab.grade.course import Course, run_pytest
-from pytest_dockerlab.grade.origin import course_digest, our_version, submission_digest
+from pytest_dockerlab.grade.course import Course, Ended, run_pytest
+from pytest_dockerlab.grade.origin import origin
 from pytest_dockerlab.grade.progress import Progress, terminal
 from pytest_dockerlab.grade.results import read_result, write
 
@@ -45,6 +45,7 @@ class Batch:
         jobs: at the same time.
         timeout: seconds for one submission, everything included.
         environ: for the processes: which engine.
+        scratch: the batch's own folder (``scratch.scratch``).
         beside: folders that may lie in the course's and are none of it.
         tell: gets a line for people.
     """
@@ -53,6 +54,7 @@ class Batch:
     jobs: int = 1
     timeout: float = 1800.0
     environ: Mapping[str, str]
+    scratch: Path
     beside: tuple[Path, ...] = ()
     tell: Callable[[str], None]
 
@@ -62,31 +64,13 @@ class Batch:
         Raises:
             UsageError: its tests can't be collected; shows why.
         """
-        with tempfile.TemporaryDirectory(prefix="dockerlab-grade-") as place:
-            scratch = Path(place).resolve()
-            found = scratch / "result.json"
-            ended = run_pytest(
-                [*self.course.arguments(scratch, found, None), "--collect-only"],
-                scratch=scratch,
-                timeout=_COLLECT,
-                environ=self.environ,
-                stop=threading.Event(),
-            )
-            graded = read_result(found)
+        graded, ended = self._run(None, threading.Event(), "--collect-only", timeout=_COLLECT)
         if graded is None:
             raise UsageError(
                 f"the tests of {self.course.folder} can't be collected:\n{shown(ended.said)}",
                 remedy="mend what pytest says; try it with: pytest --collect-only",
             )
         return graded
-
-    def origin(self, folder: Path) -> Origin:
-        """What a result of this submission is made from, if it is made now. Raises: UsageError."""
-        return Origin(
-            submission=submission_digest(folder),
-            course=course_digest(self.course, self.beside),
-            version=our_version(),
-        )
 
     def carry_out(self, folder: Path, nothing: Graded, stop: threading.Event) -> Graded:
         """Grade one submission in a process of its own.
@@ -95,17 +79,7 @@ class Batch:
             nothing: what it is worth if it can't be graded (``known``).
             stop: set: it ends at once.
         """
-        with tempfile.TemporaryDirectory(prefix="dockerlab-grade-") as place:
-            scratch = Path(place).resolve()
-            found = scratch / "result.json"
-            ended = run_pytest(
-                self.course.arguments(scratch, found, folder),
-                scratch=scratch,
-                timeout=self.timeout,
-                environ=self.environ,
-                stop=stop,
-            )
-            graded = read_result(found)
+        graded, ended = self._run(folder, stop, timeout=self.timeout)
         if graded is not None:
             return graded
         why = (
@@ -114,6 +88,21 @@ class Batch:
             else f"its process ended with {ended.code}:\n{ended.said}"
         )
         return replace(nothing, reason=shown(why))
+
+    def _run(
+        self, folder: Path | None, stop: threading.Event, *more: str, timeout: float
+    ) -> tuple[Graded | None, Ended]:
+        with tempfile.TemporaryDirectory(dir=self.scratch) as place:
+            own = Path(place)
+            ended = run_pytest(
+                [*self.course.arguments(own, own / "result.json", folder), *more],
+                scratch=own,
+                compiled=self.scratch / "compiled",
+                timeout=timeout,
+                environ=self.environ,
+                stop=stop,
+            )
+            return read_result(own / "result.json"), ended
 
 
 def grade(batch: Batch, jobs: Iterable[Job]) -> dict[str, Graded]:
@@ -142,12 +131,9 @@ def grade(batch: Batch, jobs: Iterable[Job]) -> dict[str, Graded]:
 
 
 def _one(batch: Batch, job: Job, nothing: Graded, stop: threading.Event) -> Graded:
-    try:
-        # Looked at before it is graded: what changes meanwhile makes the result an old one.
-        origin = batch.origin(job.folder)
-        graded = replace(batch.carry_out(job.folder, nothing, stop), origin=origin)
-    except UsageError as error:
-        graded = replace(nothing, reason=shown(error.what))
+    # Looked at before it is graded: what changes meanwhile makes the result an old one.
+    made_from = origin(batch.course, job.folder, batch.beside)
+    graded = replace(batch.carry_out(job.folder, nothing, stop), origin=made_from)
     return graded if stop.is_set() else keep(job, graded)
 
 

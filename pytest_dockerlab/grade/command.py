@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_dockerlab.engine import private
@@ -15,8 +14,9 @@ from pytest_dockerlab.errors import UsageError
 from pytest_dockerlab.exercises.model import Graded, Language
 from pytest_dockerlab.grade.batch import Batch, Job, grade
 from pytest_dockerlab.grade.course import Course
-from pytest_dockerlab.grade.origin import stale, tell_of_stale
+from pytest_dockerlab.grade.origin import origin, stale, tell_of_stale
 from pytest_dockerlab.grade.results import find_submissions, held, read_result, result_file, write
+from pytest_dockerlab.grade.scratch import scratch
 from pytest_dockerlab.grade.selftest import lay_out, problems
 from pytest_dockerlab.reports.formats import FORMATS, render
 from pytest_dockerlab.reports.rows import View
@@ -88,21 +88,14 @@ def _results(
     chosen: Mapping[str, Path],
 ) -> dict[str, Graded]:
     """Those that are there and count, and new ones for the others."""
-    batch = Batch(
-        course=course,
-        jobs=asked.jobs,
-        timeout=asked.timeout,
-        environ={},
-        beside=(asked.submissions, asked.out),
-        tell=tell,
-    )
     before = {name: found for name in students if (found := read_result(result_file(asked.out, name))) is not None}
     if before and not (asked.resume or asked.rerun or asked.only):
         raise UsageError(
             f"{asked.out} has results of {len(before)} students",
             remedy="write --resume to go on, --rerun not-gradable or --only NAME to grade some again, or name another",
         )
-    old = stale(before, {name: batch.origin(students[name]) for name in before})
+    beside = (asked.submissions, asked.out)
+    old = stale(before, {name: origin(course, students[name], beside) for name in before})
     again = {name for name in chosen if name not in before or _again(before[name], asked, old=name in old)}
     left = {name: why for name, why in old.items() if name not in again}
     tell_of_stale({name: why for name, why in old.items() if name in again}, "graded again", tell)
@@ -116,17 +109,26 @@ def _results(
     if jobs:
         kept = f"; {len(before) - len(again & set(before))} are there already" if len(again) < len(students) else ""
         tell(f"grading {len(jobs)} submissions, {asked.jobs} at a time{kept}")
-        with _engine(settings, tell) as environ:
-            done |= grade(replace(batch, environ=environ), jobs)
+        with scratch() as own, _engine(settings, tell) as environ:
+            batch = Batch(
+                course=course,
+                jobs=asked.jobs,
+                timeout=asked.timeout,
+                environ=environ,
+                scratch=own,
+                beside=beside,
+                tell=tell,
+            )
+            done |= grade(batch, jobs)
     return {name: done[name] for name in students if name in done}
 
 
 def self_test(folder: Path, settings: Settings, tell: Callable[[str], None], *, jobs: int = 1) -> int:
     """Prove a course's checks, and say what does not hold. Returns: 0, or 1 if something does not hold."""
     course = Course.at(folder)
-    with tempfile.TemporaryDirectory(prefix="dockerlab-course-") as place, _engine(settings, tell) as environ:
-        batch = Batch(course=course, jobs=jobs, environ=environ, tell=tell)
-        handed, out = Path(place).resolve() / "handed", Path(place).resolve() / "out"
+    with scratch() as own, _engine(settings, tell) as environ:
+        batch = Batch(course=course, jobs=jobs, environ=environ, scratch=own, tell=tell)
+        handed, out = own / "handed", own / "out"
         handed.mkdir()
         out.mkdir()
         known = batch.known()

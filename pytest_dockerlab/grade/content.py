@@ -47,15 +47,19 @@ def walk(folder: Path, *, skip: Callable[[Path], bool] = lambda path: False) -> 
     Args:
         folder: may itself be reached by a link.
         skip: what is left out, with all that is in it.
-
-    Raises:
-        OSError: the folder itself can't be listed.
     """
-    for number, entry in enumerate(_inside(folder, "", skip)):
+    for number, entry in enumerate(_listed(folder, "", skip)):
         if number == MOST:
             yield Entry(path=entry.path, kind="more")
             return
         yield entry
+
+
+def _listed(folder: Path, path: str, skip: Callable[[Path], bool]) -> Iterator[Entry]:
+    try:
+        yield from _inside(folder, path, skip)
+    except (OSError, RecursionError):
+        yield Entry(path=path, kind="unreadable")
 
 
 def _inside(folder: Path, path: str, skip: Callable[[Path], bool]) -> Iterator[Entry]:
@@ -71,10 +75,7 @@ def _inside(folder: Path, path: str, skip: Callable[[Path], bool]) -> Iterator[E
             continue
         if stat.S_ISDIR(mode):
             yield Entry(path=own, kind="folder")
-            try:
-                yield from _inside(place, f"{own}/", skip)
-            except (OSError, RecursionError):
-                yield Entry(path=own, kind="unreadable")
+            yield from _listed(place, f"{own}/", skip)
         elif stat.S_ISREG(mode):
             yield Entry(path=own, kind="file", executable=bool(mode & 0o111), size=size)
         elif target:

@@ -72,6 +72,12 @@ class Course:
         return tests if tests.is_dir() else self.folder
 
     @property
+    def policy(self) -> Path | None:
+        """The file of its policy."""
+        path = self.folder / "policy.toml"
+        return path if path.is_file() else None
+
+    @property
     def dockerfiles(self) -> Path:
         """The folder of the solutions: ``dockerfiles``, or what the course's ``pytest.ini`` names."""
         ini = ConfigParser(interpolation=None)
@@ -86,7 +92,6 @@ class Course:
             scratch: has an empty ini file, which is used if the course has none of its own.
         """
         own = self.folder / "pytest.ini"
-        policy = self.folder / "policy.toml"
         return [
             *("-p", "pytest_dockerlab.plugin", "-p", "no:cacheprovider", "--import-mode=importlib", "-q"),
             *("--tb=short", "--show-capture=no", "--strict-markers"),
@@ -94,7 +99,7 @@ class Course:
             *(f"--rootdir={self.folder}", f"--confcutdir={self.folder}", f"--basetemp={scratch / 'tmp'}"),
             *(f"--ignore={self.folder / name}" for name in BESIDE),
             f"--dockerlab-result={result}",
-            *([f"--dockerlab-policy={policy}"] if policy.is_file() else []),
+            *([f"--dockerlab-policy={self.policy}"] if self.policy is not None else []),
             *([f"--dockerlab-submission={submission}"] if submission is not None else []),
             str(self.tests),
         ]
@@ -114,12 +119,19 @@ class Ended:
 
 
 def run_pytest(
-    arguments: Sequence[str], *, scratch: Path, timeout: float, environ: Mapping[str, str], stop: threading.Event
+    arguments: Sequence[str],
+    *,
+    scratch: Path,
+    compiled: Path,
+    timeout: float,
+    environ: Mapping[str, str],
+    stop: threading.Event,
 ) -> Ended:
     """Run pytest in a fresh process, and end it and all of its children from outside when its time is over.
 
     Args:
         scratch: an empty folder: its working directory, and the place of its output.
+        compiled: folder for compiled modules, ours and the course's, which the next process finds there.
         timeout: seconds.
         environ: added to this process's, from which everything is taken that Python or pytest would read.
         stop: set: the process ends at once.
@@ -127,8 +139,9 @@ def run_pytest(
     (scratch / "empty.ini").write_text("[pytest]\n")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_SCRUBBED)}
     root = str(Path(__file__).parents[2])
-    # -I: no PYTHON variables, no user's packages, nothing of the working directory; -B: the course stays as it is.
-    program = [sys.executable, "-I", "-B", "-c", _BOOT, root, *arguments]
+    # -I: no PYTHON variables, no user's packages, nothing of the working directory. Compiled modules have a folder of
+    # their own: the course stays as it is, and nobody else's are trusted.
+    program = [sys.executable, "-I", "-X", f"pycache_prefix={compiled}", "-c", _BOOT, root, *arguments]
     with (scratch / "output").open("wb+") as output:
         process = subprocess.Popen(
             program, cwd=scratch, env={**kept, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environ},

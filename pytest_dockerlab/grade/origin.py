@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 
-from pytest_dockerlab.errors import UsageError
 from pytest_dockerlab.exercises.model import Graded, Origin
-from pytest_dockerlab.grade.content import Entry, digest, walk
+from pytest_dockerlab.grade.content import digest, walk
 from pytest_dockerlab.grade.course import BESIDE, SINGLE, Course
 
-__all__ = ["course_digest", "our_version", "stale", "submission_digest", "tell_of_stale"]
+__all__ = ["course_digest", "origin", "our_version", "stale", "submission_digest", "tell_of_stale"]
 
 # Made by tools, whenever somebody looks at a course.
 _MADE = frozenset({"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".git"})
@@ -27,8 +26,8 @@ def our_version() -> str:
 
 
 def submission_digest(folder: Path) -> str:
-    """What was handed in. Raises: UsageError: the folder can't be read."""
-    return _digest([(folder, walk(folder))], folder)
+    """What was handed in."""
+    return digest((folder, walk(folder)))
 
 
 def course_digest(course: Course, beside: Iterable[Path] = ()) -> str:
@@ -36,9 +35,6 @@ def course_digest(course: Course, beside: Iterable[Path] = ()) -> str:
 
     Args:
         beside: folders that may lie in the course's and are none of it: submissions, results.
-
-    Raises:
-        UsageError: something of it can't be read.
     """
     folder, tests, solutions = course.folder, course.tests, course.dockerfiles
     others = {path.resolve() for path in beside}
@@ -49,14 +45,12 @@ def course_digest(course: Course, beside: Iterable[Path] = ()) -> str:
     ]
     if solutions.is_dir():
         parts.append((solutions, walk(solutions, skip=lambda path: path.name in _MADE)))
-    return _digest(parts, folder)
+    return digest(*parts)
 
 
-def _digest(parts: list[tuple[Path, Iterator[Entry]]], folder: Path) -> str:
-    try:
-        return digest(*parts)
-    except OSError as error:
-        raise UsageError(f"{folder} can't be read: {error}", remedy="look at its permissions") from error
+def origin(course: Course, submission: Path, beside: Iterable[Path] = ()) -> Origin:
+    """What a result of this submission is made from, if it is made now."""
+    return Origin(submission=submission_digest(submission), course=course_digest(course, beside), version=our_version())
 
 
 def stale(before: Mapping[str, Graded], now: Mapping[str, Origin]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import TextIO
 from pytest_dockerlab.exercises.model import Graded
 from pytest_dockerlab.exercises.points import show
 
-__all__ = ["Progress", "duration"]
+__all__ = ["Progress", "duration", "said", "terminal"]
 
 _CLEAR = "\r\x1b[K"
 
@@ -41,7 +41,7 @@ class Progress:
         self._ungraded += graded.outcome != "graded"
         left = self._total - self._done
         rest = f", about {duration((self._clock() - self._started) / self._done * left)} left" if left else ""
-        line = f"{self._done}/{self._total} {_said(graded)}"
+        line = f"{self._done}/{self._total} {said(graded)}"
         if self._screen is None:
             self._tell(line + rest)
             return
@@ -76,7 +76,8 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _said(graded: Graded) -> str:
+def said(graded: Graded) -> str:
+    """A submission in a line."""
     if graded.outcome != "graded":
         return f"{graded.student}: not gradable: {(graded.reason.splitlines() or [''])[0]}"
     return f"{graded.student}: {show(graded.points)} of {show(graded.max_points)}"

@@ -52,6 +52,6 @@ def test_the_page_shows_the_inputs_that_there_are() -> None:
     """What docs/ci.md tells to give is an input of the reusable workflow."""
     page = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
     workflow = (ROOT / ".github" / "workflows" / "course.yml").read_text(encoding="utf-8")
-    for name in ("tests", "machines", "options"):
+    for name in ("tests", "machines", "options", "prove"):
         assert name in page
         assert re.search(rf"^      {name}:$", workflow, re.MULTILINE)

@@ -97,8 +97,18 @@ def test_the_wheel_works_without_the_checkout(tmp_path: Path, lab_session: Lab) 
     (folder / "test_where.py").write_text(
         f"import pytest_dockerlab\ndef test_where():\n    assert {str(site)!r} in pytest_dockerlab.__file__\n", "utf-8"
     )
-    done = run_pytest(folder, lab_session, python=str(tmp_path / "venv" / "bin" / "python"))
+    python = str(tmp_path / "venv" / "bin" / "python")
+    done = run_pytest(folder, lab_session, python=python)
     assert "2 passed" in done.stdout, done.stdout + done.stderr
+    subprocess.run([python, "-m", "pytest_dockerlab", "new-course", "course"], cwd=folder, check=True, env={})
+    template = ROOT / "pytest_dockerlab" / "grade" / "templates" / "course"
+    assert contents(folder / "course") == contents(template)
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """All files of a folder, but what Python compiled there."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    return {path.relative_to(folder): path.read_bytes() for path in files}
 
 
 @pytest.mark.parametrize("page", sorted(path.name for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]))
