@@ -9,9 +9,9 @@ system calls: Linux ``unistd.h`` of each architecture.
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
 
 from pytest_dockerlab.errors import UsageError
+from pytest_dockerlab.image.elf import body_address, make_elf
 from pytest_dockerlab.platforms import Platform
 
 __all__ = ["GREETING", "hello_program"]
@@ -24,17 +24,7 @@ The image is pytest-dockerlab's stand-in for hello-world: it was made on this ma
 because the real one could not be pulled from Docker Hub, or was not wanted.
 """
 
-_BASE = 0x400000
-_HEADERS = 64 + 56  # ELF header and one program header
-_PAGE = 0x10000  # arm64 kernels may use pages of 64 KiB
-
-
-class _Machine(NamedTuple):
-    number: int  # e_machine
-    flags: int
-
-
-_MACHINES = {"amd64": _Machine(62, 0), "arm64": _Machine(183, 0)}
+_KNOWN = ("amd64", "arm64")
 
 
 def hello_program(platform: Platform, message: str = GREETING) -> bytes:
@@ -43,21 +33,13 @@ def hello_program(platform: Platform, message: str = GREETING) -> bytes:
     Raises:
         UsageError: no machine code is known here for this platform.
     """
-    machine = _MACHINES.get(platform.architecture)
-    if machine is None or platform.os != "linux":
-        known = ", ".join(f"linux/{name}" for name in _MACHINES)
+    if platform.architecture not in _KNOWN or platform.os != "linux":
+        known = ", ".join(f"linux/{name}" for name in _KNOWN)
         raise UsageError(f"no program for {platform} is known here", remedy=f"one of {known}")
     text = message.encode()
     code = _code(platform.architecture, len(text), 0)
-    code = _code(platform.architecture, len(text), _BASE + _HEADERS + len(code))
-    body = code + text
-    size = _HEADERS + len(body)
-    ident = b"\x7fELF" + bytes((2, 1, 1)) + bytes(9)  # 64 bit, little endian, version 1
-    header = ident + struct.pack(
-        "<HHIQQQIHHHHHH", 2, machine.number, 1, _BASE + _HEADERS, 64, 0, machine.flags, 64, 56, 1, 0, 0, 0
-    )
-    segment = struct.pack("<IIQQQQQQ", 1, 5, 0, _BASE, _BASE, size, size, _PAGE)  # PT_LOAD, readable and executable
-    return header + segment + body
+    code = _code(platform.architecture, len(text), body_address(platform.architecture) + len(code))
+    return make_elf(platform.architecture, code + text)
 
 
 def _code(architecture: str, length: int, address: int) -> bytes:

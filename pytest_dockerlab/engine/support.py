@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pytest_dockerlab.engine import binfmt, emulation
 from pytest_dockerlab.engine.probes import same_kernel
-from pytest_dockerlab.errors import LabError, UsageError
+from pytest_dockerlab.engine.trial import USER, trial_program
+from pytest_dockerlab.errors import LabError
 from pytest_dockerlab.platforms import Platform, same
 from pytest_dockerlab.run.spec import RunSpec
 
@@ -24,6 +25,7 @@ State = Literal["native", "emulated", "unavailable"]
 # A processor that has another's instructions, too, needs no emulator for them (arm64 ones may have arm's).
 _ALSO = {"amd64": ("386",), "arm64": ("arm",)}
 _SECONDS = 30.0
+_ELSEWHERE = "docker run --privileged --rm tonistiigi/binfmt --install all (on that engine)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +46,7 @@ class Support:
 
 
 def support(engine: Engine, platform: Platform) -> Support:
-    """Try it: a program of that platform, of less than a thousand bytes, is run in a container.
+    """Try it: a program of that platform, of some hundred bytes, is run in a container.
 
     Where we have no program for the platform the kernel's own list decides.
     """
@@ -52,59 +54,58 @@ def support(engine: Engine, platform: Platform) -> Support:
         return Support(platform=platform, state="native", reason="it is the engine's own platform")
     near = same_kernel(engine)
     found = binfmt.emulator(platform.architecture) if near else binfmt.Emulator(False, "")
-    remedy = emulation.mending(platform) if near else "docker run --privileged --rm tonistiigi/binfmt --install all"
     tried = _tried(engine, platform)
-    how = "" if tried is None else "tried: "
     if tried is None:
-        if not near:
-            return Support(platform=platform, state="unavailable", reason="no program to try it with is known here")
-        tried = "" if found.usable else found.reason
-    elif tried and not found.usable and found.reason:
-        tried = f"{tried}; {found.reason}"
-    if tried:
-        return Support(platform=platform, state="unavailable", reason=tried, remedy=remedy)
+        unknown = found.reason or "no program to try it with is known here, and its kernel can't be asked"
+        tried = _Tried(found.usable, unknown, set_uid=found.set_uid)
+    if not tried.ran:
+        # What is in the way on this machine says more than how the program failed.
+        why = f"{tried.reason}; {found.reason}" if found.reason not in ("", tried.reason) else tried.reason
+        remedy = emulation.mending(platform) if near else _ELSEWHERE
+        return Support(platform=platform, state="unavailable", reason=why, remedy=remedy)
     if not found.usable and platform.architecture in _ALSO.get(engine.info.platform.architecture, ()):
-        return Support(platform=platform, state="native", reason="tried: it runs, and no emulator is known")
-    # An emulator elsewhere can't be looked at; those of Docker Desktop and of binfmt's own image have flag C.
-    return Support(
-        platform=platform,
-        state="emulated",
-        reason=f"{how}{found.reason or 'the engine has an emulator'}",
-        set_uid=found.set_uid or not near,
-    )
+        return Support(platform=platform, state="native", reason=f"{tried.reason}, and no emulator is known")
+    reason = f"{tried.reason}, {found.reason}" if found.reason != tried.reason else tried.reason
+    return Support(platform=platform, state="emulated", reason=reason, set_uid=tried.set_uid)
 
 
-def _tried(engine: Engine, platform: Platform) -> str | None:
-    """Why a program of the platform did not run, ``""`` if it did; ``None`` where there is no program."""
-    from pytest_dockerlab.bases.hello import hello_program
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    ran: bool
+    reason: str
+    set_uid: bool = False
 
-    word = uuid.uuid4().hex
-    try:
-        program = hello_program(platform, word)
-    except UsageError:
+
+def _tried(engine: Engine, platform: Platform) -> _Tried | None:
+    """What became of a program of the platform; ``None`` where there is none."""
+    if (program := trial_program(platform)) is None:
         return None
+    word = uuid.uuid4().hex
     name = f"dockerlab/trial-{word[:12]}:{platform.architecture}"
+    # The label makes it an image of its own: several processes may try at once.
+    labels = {**engine.labels, "org.dockerlab.trial": word}
     try:
-        # Its text is its own, so is its id: several processes may try at once.
-        engine.images.load(_archive(name, platform, program, engine.labels))
+        engine.images.load(_archive(name, platform, program, labels))
         try:
-            return _run(engine, name, platform)
+            return _run(
+                engine, RunSpec(image=name, platform=platform, network="none", user=f"{USER}:{USER}", labels=labels)
+            )
         finally:
             engine.images.remove(name, force=True)
     except LabError as error:
-        return f"tried: {error.what}"
+        return _Tried(False, f"tried: {error.what}")
 
 
-def _run(engine: Engine, name: str, platform: Platform) -> str:
-    spec = RunSpec(image=name, platform=platform, network="none", labels=engine.labels)
+def _run(engine: Engine, spec: RunSpec) -> _Tried:
     container = engine.containers.create(spec).id
     try:
         engine.containers.start(container)
-        if (code := engine.containers.wait(container, timeout=_SECONDS)) == 0:
-            return ""
+        code = engine.containers.wait(container, timeout=_SECONDS)
+        if code in (0, USER):
+            return _Tried(True, "tried: a program ran", set_uid=code == 0)
         log = engine.containers.logs(container, tty=False)
-        said = (log.stderr or log.stdout).decode(errors="replace").split()
-        return f"tried: {' '.join(said)[-200:] or f'a program ended with exit code {code}'}"
+        said = " ".join((log.stderr or log.stdout).decode(errors="replace").split())[-200:]
+        return _Tried(False, f"tried: {said or f'a program ended with exit code {code}'}")
     finally:
         engine.containers.remove(container)
 
@@ -113,7 +114,7 @@ def _archive(name: str, platform: Platform, program: bytes, labels: Mapping[str,
     """As ``docker save`` would write an image of this one program."""
     from pytest_dockerlab.bases.blobs import Entry, Layer, config_bytes, digest_of, tar_of
 
-    tar = tar_of((Entry(path="trial", content=program),))
+    tar = tar_of((Entry(path="trial", content=program, mode=0o4755),))
     layer = Layer(diff_id=digest_of(tar), digest="", size=len(tar))
     config = config_bytes((layer,), platform, created_by="a trial", cmd=("/trial",), labels=labels)
     manifest = json.dumps([{"Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"]}]).encode()
