@@ -23,6 +23,7 @@ from pytest_dockerlab.reference import DOCKER_HUB, Reference
 
 if TYPE_CHECKING:
     from pytest_dockerlab.engine.engine import Engine
+    from pytest_dockerlab.engine.results import Transfer
     from pytest_dockerlab.settings import Settings
 
 __all__ = ["Bases", "Kind", "Provided"]
@@ -107,6 +108,17 @@ class Bases:
                 return known
             recipe = find_recipe(name, self._host) if name.host == DOCKER_HUB else None
             return self._present(name, platform, recipe)
+
+    def pull(self, ref: str, platform: Platform) -> Transfer:
+        """Pull an image for another platform than the engine's own, beside that one's; ``ensure`` has it then.
+
+        Raises:
+            NotFound: the registry has no such image, or not for this platform.
+            BaseImageMissing: the registry can't be reached.
+        """
+        name = Reference.parse(ref)
+        with self._lock:
+            return self._beside(name.familiar, name, platform)
 
     def report(self) -> tuple[Provided, ...]:
         """What was provided so far, in order."""
@@ -228,20 +240,23 @@ class Bases:
         Where names hold one image each (graph drivers), a pull for another platform takes the name away from the
         engine's own: it gets it back at once.
         """
-        images = self._engine.images
         if platform is None:
-            images.pull(there, None, self._tell)
+            self._engine.images.pull(there, None, self._tell)
             return there
+        self._beside(there, name, platform)
+        return foreign_name(name, platform)
+
+    def _beside(self, there: str, name: Reference, platform: Platform) -> Transfer:
+        images = self._engine.images
         with locked(f"pull-{re.sub(r'[^a-z0-9]+', '-', there)}"):
             previous = image_or_none(self._engine, there)
-            images.pull(there, platform, self._tell)
-            reference = foreign_name(name, platform)
-            self._name(there, reference)
+            transfer = images.pull(there, platform, self._tell)
+            self._name(there, foreign_name(name, platform))
             if previous is not None:
                 images.tag(previous.id, there)
             else:
                 images.remove(there)
-        return reference
+        return transfer
 
     def _name(self, image: str, reference: str) -> None:
         self._engine.images.tag(image, reference)

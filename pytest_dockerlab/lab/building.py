@@ -24,6 +24,7 @@ from pytest_dockerlab.platforms import Platform
 if TYPE_CHECKING:
     from pytest_dockerlab.engine.content import Turn
     from pytest_dockerlab.engine.engine import Engine
+    from pytest_dockerlab.engine.results import Transfer
     from pytest_dockerlab.lab.events import Recorder
     from pytest_dockerlab.lab.images import ImageLike
 
@@ -48,6 +49,9 @@ class Bases(Protocol):
         Raises:
             BaseImageMissing: there is no way to get it.
         """
+
+    def pull(self, ref: str, platform: Platform) -> Transfer:
+        """Pull an image for another platform than the engine's own, beside that one's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

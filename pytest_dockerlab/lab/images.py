@@ -20,7 +20,7 @@ from pytest_dockerlab.lab.events import PullEvent, Recorder
 from pytest_dockerlab.lab.names import OWN_PREFIX, own_name, own_repository
 from pytest_dockerlab.lab.ownership import ClosingStack
 from pytest_dockerlab.lab.prebuilt import Prebuilt
-from pytest_dockerlab.platforms import Platform
+from pytest_dockerlab.platforms import Platform, same
 from pytest_dockerlab.reaping import names
 from pytest_dockerlab.reference import Reference
 
@@ -190,17 +190,26 @@ class OwnedImages:
             NotFound: the registry has no such image.
             BaseImageMissing: it can't be had.
         """
-        images, platform = self._engine.images, platform or self._platform
+        images, wanted = self._engine.images, platform or self._platform
+        own = self._engine.info.platform
         if Reference.parse(ref).host in self.registries:
             self.own(ref)
-            return images.pull(ref, platform, self._on_progress)
+            try:
+                return images.pull(ref, wanted, self._on_progress)
+            except NotFound:
+                if platform is not None or wanted is None:
+                    raise
+                # Nobody asked for it: what a test pushed may be there for one platform only.
+                return images.pull(ref, None, self._on_progress)
         try:
-            return images.pull(ref, platform, self._on_progress)
+            if wanted is not None and not same(wanted, own):
+                return self._bases.pull(ref, wanted)
+            return images.pull(ref, wanted, self._on_progress)
         except (NotFound, EngineError):
             # No registry has it, or none answers: a stand-in may be made.
             provided = self.ensure(ref, platform)
         try:
-            return images.pull(provided.reference, platform, self._on_progress)
+            return images.pull(provided.reference, wanted, self._on_progress)
         except (NotFound, EngineError):
             # It is there, and came another way than from a registry.
             return replace(_NOTHING_MOVED, image=provided.image.id)

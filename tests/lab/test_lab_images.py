@@ -16,6 +16,7 @@ from pytest_dockerlab.bases.hello import hello_program
 from pytest_dockerlab.build.spec import BuildSpec
 from pytest_dockerlab.build.trace import BuildTrace
 from pytest_dockerlab.engine.engine import Engine
+from pytest_dockerlab.engine.results import Transfer
 from pytest_dockerlab.errors import BuildFailed, NotFound, UsageError
 from pytest_dockerlab.image.model import Image
 from pytest_dockerlab.lab.building import Bases, _final_base_name, _placed
@@ -276,6 +277,9 @@ class SlowBases:
     def ensure(self, ref: str, platform: Platform | None = None) -> Brought:
         self.asked.append(ref)
         return Brought(self.reference, self.engine.images.get(self.reference), "stand-in")
+
+    def pull(self, ref: str, platform: Platform) -> Transfer:
+        raise AssertionError(f"{ref} for {platform} was to be pulled")
 
 
 def test_a_base_under_another_name_is_built_from(engine: Engine, unique: str) -> None:

@@ -166,6 +166,13 @@ EMULATED = """
         assert box.exec(["uname", "-m"]).output.strip() == lab_platform.machine
     def test_one_of_the_run(lab_run):
         assert lab_run.run("alpine", ["uname", "-m"]).output.strip() == lab_run.platform.machine
+    def names(lab):
+        return {tag: image.id for image in lab.engine.images.list() for tag in image.tags if tag == "alpine:latest"}
+    def test_a_pull(lab):
+        before = names(lab)
+        lab.pull("alpine")
+        assert lab.image("alpine").platform == lab.platform
+        assert names(lab) == before, "the engine's own platform keeps the name"
     @pytest.mark.requires("native")
     def test_of_time(lab): pass
     @pytest.mark.requires("set_uid")
@@ -185,7 +192,7 @@ def test_each_platform_has_its_own(
     result = pytester.runpytest_subprocess(
         "-rs", "--junitxml=told.xml", f"--dockerlab-platform={own},{arm64}", *workers, timeout=300
     )
-    result.assert_outcomes(passed=11, skipped=1)
+    result.assert_outcomes(passed=13, skipped=1)
     result.stdout.fnmatch_lines(
         [
             f"dockerlab: {arm64} emulated: tried: *",
