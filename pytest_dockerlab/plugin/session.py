@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_dockerlab import errors
 from pytest_dockerlab.errors import EngineError, EngineUnreachable, LabError
-from pytest_dockerlab.plugin import engines, keeping, watch
+from pytest_dockerlab.plugin import ending, engines, keeping, watch
 from pytest_dockerlab.plugin.axis import Axis
 from pytest_dockerlab.plugin.current import LABS
 from pytest_dockerlab.plugin.progress import Follower, Progress
@@ -368,21 +368,14 @@ class Run:
             self._guard(partial(self._empty, _endpoint(record), crashed))
 
     def _empty(self, endpoint: Endpoint, crashed: bool) -> None:
-        ours = endpoint.private and endpoint.source != "dockerlab up" and not keeping.outlives(endpoint)
-        if crashed or not ours:
-            # Two workers that let go of one image at the same moment may each find it in use by the other.
-            self._guard(lambda: self._remove_leftovers(endpoint))
-        if ours:
-            from pytest_dockerlab.engine import private
+        own = ending.is_own(endpoint)
+        if crashed or not own:
+            self._guard(partial(self._remove_left, endpoint, crashed))
+        if own:
+            ending.stop(endpoint)
 
-            private.stop(endpoint)
-
-    def _remove_leftovers(self, endpoint: Endpoint) -> None:
-        from pytest_dockerlab.reaping.clear import remove_leftovers
-
-        record = beside.RunRecord.read(self.folder.path)
-        with self._opened(endpoint) as engine:
-            left = remove_leftovers(engine, self.seat.run, record.scratch if record is not None else None)
+    def _remove_left(self, endpoint: Endpoint, crashed: bool) -> None:
+        left = ending.remove_left(endpoint, self.folder, self.seat.run, crashed=crashed, timeout=self.settings.timeout)
         self._lost = self._lost or bool(left)
         self.tally.trouble.extend(left)
 

@@ -20,7 +20,7 @@ from pytest_dockerlab.reaping.kept import kept_on
 if TYPE_CHECKING:
     from pytest_dockerlab.engine.engine import Engine
 
-__all__ = ["Name", "left", "note", "take_off"]
+__all__ = ["Name", "left", "note", "take_off", "written"]
 
 _FOLDER = "names"
 
@@ -50,6 +50,11 @@ def note(engine: Engine, name: str, previous: str) -> Name:
     draft.write_text(json.dumps({"engine": engine.endpoint.url, "name": name, "previous": previous}), "utf-8")
     draft.replace(file)
     return Name(name=name, previous=previous, file=file)
+
+
+def written(scratch: Path) -> bool:
+    """Whether any name stands in a run's scratch folder."""
+    return any((scratch / _FOLDER).glob("*.json"))
 
 
 def left(engine: Engine, scratch: Path) -> tuple[Name, ...]:

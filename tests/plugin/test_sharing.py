@@ -266,7 +266,19 @@ class Serving:
 
 
 def test_an_image_of_the_run_is_asked_for_once(pytester: pytest.Pytester, engine: Lab) -> None:
-    """The others take over the image with the record of how it was built, and can look at its files."""
+    """The others take over the image with the record of how it was built, and can look at its files.
+
+    Who only watches them loads no docker-py, at the end neither.
+    """
+    pytester.makeconftest(
+        """
+        import sys
+        def pytest_unconfigure(config):
+            if not hasattr(config, "workerinput"):
+                with open("loaded", "w") as file:
+                    file.write(str("docker" in sys.modules))
+        """
+    )
     pytester.makepyfile(
         TOGETHER
         + f"""
@@ -291,6 +303,7 @@ def test_an_image_of_the_run_is_asked_for_once(pytester: pytest.Pytester, engine
     only(seen(pytester, "name-*"))
     assert only(seen(pytester, "steps-*")) == "[False]"
     result.stdout.fnmatch_lines(["builds      1 in *"])
+    assert (pytester.path / "loaded").read_text() == "False"
 
 
 def test_a_build_that_fails_is_tried_by_each(pytester: pytest.Pytester, engine: Lab) -> None:
