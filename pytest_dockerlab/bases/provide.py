@@ -259,8 +259,9 @@ class Bases:
         return transfer
 
     def _name(self, image: str, reference: str) -> None:
+        new = image_or_none(self._engine, reference) is None
         self._engine.images.tag(image, reference)
-        if not self._engine.endpoint.private and reference not in self._names:
+        if new and not self._engine.endpoint.private:
             self._names.append(reference)
 
     def _hub_answers(self) -> bool:
