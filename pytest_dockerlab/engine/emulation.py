@@ -31,6 +31,8 @@ PACKAGE = "qemu-user-static"
 # One for the machine, as the kernel's list is: not a run's own run-time folder.
 _LOCKS = Path("/run/dockerlab/emulators")
 _RULES = Path("/usr/lib/binfmt.d")
+# QEMU's names of architectures, where they are neither Go's nor the kernel's.
+_QEMU = {"arm": "arm", "loong64": "loongarch64"}
 _MOUNT = "mount"
 # Written into a lock's file: who had it stay though nobody holds it (by the run-time folder); it is ours to take away.
 _KEPT, _OURS = "kept:", "ours"
@@ -176,8 +178,7 @@ def _register(platform: Platform, name: str, say: Callable[[str], None]) -> None
 
 def _rule(platform: Platform) -> str:
     """The line in the package's configuration, in the kernel's own format (binfmt.d(5))."""
-    machine = "arm" if platform.architecture == "arm" else platform.machine
-    path = _RULES / f"qemu-{machine}.conf"
+    path = _RULES / f"qemu-{_QEMU.get(platform.architecture, platform.machine)}.conf"
     try:
         lines = path.read_text("utf-8").splitlines()
     except OSError as error:

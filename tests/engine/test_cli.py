@@ -107,19 +107,19 @@ def test_down_removes_what_a_killed_engine_left(capsys: pytest.CaptureFixture[st
 def test_up_with_another_platform(capsys: pytest.CaptureFixture[str], need: Callable[[str], None]) -> None:
     """Its programs run until `down`, and doctor says how; without --install it says what would mend it."""
     need("only root may register an emulator" if os.getuid() else "")
-    if binfmt.emulator("ppc64le").usable:
-        pytest.skip("this machine has an emulator for ppc64le")
-    assert main(["up", "--platform", "linux/ppc64le"]) == 1
-    assert "dockerlab up --install --platform linux/ppc64le" in capsys.readouterr().err
+    if binfmt.emulator("loong64").usable:
+        pytest.skip("this machine has an emulator for loong64")
+    assert main(["up", "--platform", "linux/loong64"]) == 1
+    assert "dockerlab up --install --platform linux/loong64" in capsys.readouterr().err
     assert not list(private.states())
-    assert main(["up", "--install", "--platform", "linux/ppc64le"]) == 0
-    assert "linux/ppc64le is emulated: the kernel runs it with dockerlab-ppc64le, until" in capsys.readouterr().err
-    assert binfmt.emulator("ppc64le").usable
+    assert main(["up", "--install", "--platform", "linux/loong64"]) == 0
+    assert "linux/loong64 is emulated: the kernel runs it with dockerlab-loong64, until" in capsys.readouterr().err
+    assert binfmt.emulator("loong64").usable
     assert main(["doctor"]) == 0
     assert "linux/amd64: runs: " in capsys.readouterr().out
     assert main(["down"]) == 0
-    assert "removed emulator dockerlab-ppc64le" in capsys.readouterr().out
-    assert not binfmt.emulator("ppc64le").usable
+    assert "removed emulator dockerlab-loong64" in capsys.readouterr().out
+    assert not binfmt.emulator("loong64").usable
 
 
 def test_doctor_with_no_engine_says_what_is_missing_and_mends_it(

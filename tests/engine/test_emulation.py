@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from pytest_dockerlab import Lab
 from pytest_dockerlab.engine import binfmt, emulation
 from pytest_dockerlab.engine.emulation import hold, tidy
 from pytest_dockerlab.errors import InstallFailed
 from pytest_dockerlab.platforms import Platform
 
 # Nobody else's: runs of the tutorial and other tests may hold arm64's at the same time.
-PLATFORM = Platform("linux", "riscv64")
-NAME = "dockerlab-riscv64"
+PLATFORM = Platform("linux", "ppc64")
+NAME = "dockerlab-ppc64"
 ENTRY = binfmt.FOLDER / NAME
 
 
@@ -30,7 +32,7 @@ def can_register(need: Callable[[str], None]) -> Iterator[None]:
     except InstallFailed as error:
         need(str(error))
     if held is None:
-        pytest.skip("the machine has an emulator of its own for riscv64")
+        pytest.skip("the machine has an emulator of its own for ppc64")
     yield
     held.release()
     emulation.let_go((NAME,))
@@ -42,7 +44,7 @@ def test_it_is_there_as_long_as_somebody_holds_it(can_register: None) -> None:
     first, second = (hold(PLATFORM, can_install=False) for _ in range(2))
     assert first is not None
     assert second is not None
-    found = binfmt.emulator("riscv64")
+    found = binfmt.emulator("ppc64")
     assert (found.usable, found.name, found.set_uid) == (True, NAME, True)
     assert first.release() == ()
     assert second.release() == ()  # the fixture's
@@ -65,7 +67,7 @@ def test_a_killed_process_lets_go(can_register: None) -> None:
     """Its lock dies with it; who looks next finds that nobody needs it, and takes it away."""
     holder = _process(
         "import sys; from pytest_dockerlab.engine import emulation; from pytest_dockerlab.platforms import Platform; "
-        "held = emulation.hold(Platform('linux', 's390x'), can_install=True); print(held is not None, flush=True); "
+        "held = emulation.hold(Platform('linux', 'sparc64'), can_install=True); print(held is not None, flush=True); "
         "sys.stdin.read()"
     )
     with holder:
@@ -73,12 +75,12 @@ def test_a_killed_process_lets_go(can_register: None) -> None:
         ours = holder.stdout.readline() == "True\n"
         if not ours:
             holder.kill()
-            pytest.skip("the machine has an emulator of its own for s390x")
-        assert tidy(("dockerlab-s390x",)) == ()
+            pytest.skip("the machine has an emulator of its own for sparc64")
+        assert tidy(("dockerlab-sparc64",)) == ()
         holder.kill()
-    assert tidy(("dockerlab-s390x",), dry_run=True) in [("emulator dockerlab-s390x",), ()]  # another run's sweep
-    tidy(("dockerlab-s390x",))
-    assert not (binfmt.FOLDER / "dockerlab-s390x").exists()
+    assert tidy(("dockerlab-sparc64",), dry_run=True) in [("emulator dockerlab-sparc64",), ()]  # another run's sweep
+    tidy(("dockerlab-sparc64",))
+    assert not (binfmt.FOLDER / "dockerlab-sparc64").exists()
 
 
 def test_what_is_kept_stays_until_it_is_let_go(can_register: None) -> None:
@@ -93,14 +95,45 @@ def test_what_is_kept_stays_until_it_is_let_go(can_register: None) -> None:
 
 def test_without_leave_nothing_is_registered() -> None:
     """Where nothing may be installed and nothing of ours is there, the machine stays as it is."""
-    assert hold(Platform("linux", "sparc64"), can_install=False) is None
-    assert not (binfmt.FOLDER / "dockerlab-sparc64").exists()
+    assert hold(Platform("linux", "alpha"), can_install=False) is None
+    assert not (binfmt.FOLDER / "dockerlab-alpha").exists()
 
 
 def test_a_platform_without_an_emulator_is_refused(can_register: None) -> None:
     """The error names the file that would say how, and a platform that has one."""
     with pytest.raises(InstallFailed, match=r"no emulator for linux/vax: .*qemu-vax.conf"):
         hold(Platform("linux", "vax"), can_install=True)
+
+
+def test_a_killed_runs_watchdog_takes_it_away(
+    can_register: None, pytester: pytest.Pytester, runtime: Path, lab_session: Lab
+) -> None:
+    """A run that is killed in the middle of a test, though no other run comes after it."""
+    pytester.makepyfile(
+        """
+        import pathlib, time
+
+        def test(lab):
+            pathlib.Path("there").touch()
+            time.sleep(600)
+        """
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+    command += ["--dockerlab-platform=linux/sparc64", "--dockerlab-install"]
+    command += [f"--dockerlab-engine={lab_session.engine.endpoint.url}"]
+    entry = binfmt.FOLDER / "dockerlab-sparc64"
+    with pytester.popen(command, stdout=subprocess.DEVNULL) as run:
+        _until((pytester.path / "there").exists)
+        assert entry.exists()
+        run.kill()
+    _until(lambda: not entry.exists())
+
+
+def _until(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def _process(code: str) -> subprocess.Popen[str]:

@@ -58,7 +58,7 @@ ln -s /bin/true {PREFIX}/bin/pip
 @pytest.fixture(scope="session")
 def installer(lab_run: Lab) -> Installer:
     """The stand-in, for the engine's machine."""
-    return Installer.here(machine=lab_run.engine.info.platform.machine)
+    return Installer.here(machine=lab_run.platform.machine)
 
 
 @pytest.fixture(scope="session")
