@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
-__all__ = ["CheckFailed", "Checked", "Finding", "demand"]
+__all__ = ["PARTS", "CheckFailed", "Checked", "Finding", "demand"]
 
 T = TypeVar("T")
+PARTS = ("what", "where", "expected", "found", "why", "hint")
+"""The texts of a finding, in the order in which people read them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +24,7 @@ class Finding:
         why: what this means for the person who has to mend it.
         hint: the next thing to try.
         where: place of the fault (``Dockerfile:5``, ``layer 3: /etc/passwd``).
+        translations: language → the same in it; the finding itself is in English.
     """
 
     what: str
@@ -30,10 +33,21 @@ class Finding:
     why: str = ""
     hint: str = ""
     where: str = ""
+    translations: Mapping[str, Finding] = field(default_factory=dict, hash=False, repr=False)
+
+    def in_language(self, lang: str) -> Finding:
+        """The same in this language, or as it is."""
+        return self.translations.get(lang, self)
+
+    def mapped(self, change: Callable[[str], str]) -> Finding:
+        """The same with every text changed, in every language."""
+        texts = {name: change(getattr(self, name)) for name in PARTS}
+        others = {lang: other.mapped(change) for lang, other in self.translations.items()}
+        return replace(self, **texts, translations=others)
 
     def __str__(self) -> str:
         lines = [self.what]
-        for name in ("where", "expected", "found", "why", "hint"):
+        for name in PARTS[1:]:
             value = getattr(self, name)
             if value:
                 first, *rest = value.splitlines() or [""]

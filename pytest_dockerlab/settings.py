@@ -33,6 +33,7 @@ NAMES: Mapping[str, str] = {
     "lookahead": "DOCKERLAB_LOOKAHEAD",
     "submission": "DOCKERLAB_SUBMISSION",
     "policy": "DOCKERLAB_POLICY",
+    "trusted": "DOCKERLAB_TRUSTED",
     "result": "DOCKERLAB_RESULT",
 }
 
@@ -57,6 +58,8 @@ class Settings:
             (``off``), and then nothing is removed in the background, either.
         submission: folder of what a student handed in, ``None`` for the reference in ``dockerfiles``.
         policy: file that says what a submission may do, ``None`` for the defaults.
+        trusted: the submission is the instructor's own, as the reference is: its builds share the engine's cache, and
+            have no limits.
         result: file for the points, ``None`` for none.
         fence: hosts that builds and containers of a private engine reach, and nothing else; ``None`` for all. It is no
             choice of the user's, but follows from the policy.
@@ -76,6 +79,7 @@ class Settings:
     lookahead: Lookahead = "learned"
     submission: Path | None = None
     policy: Path | None = None
+    trusted: bool = False
     result: Path | None = None
     fence: tuple[str, ...] | None = None
     sources: tuple[tuple[str, str], ...] = ()
@@ -149,7 +153,7 @@ def read_settings(
 
 
 def _checked(name: str, value: object, source: str) -> object:
-    if name in ("install", "strict", "tuned"):
+    if name in ("install", "strict", "tuned", "trusted"):
         return value if isinstance(value, bool) else _flag(str(value), source)
     text = str(value).strip()
     if name == "timeout":

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pytest_dockerlab.errors import FormatError, NotFound
+from pytest_dockerlab.errors import EngineError, FormatError, NotFound
 from pytest_dockerlab.image.model import FileKind, FileStat
 from pytest_dockerlab.image.tarstream import Blocks, clean_path, entries, first_entry, stat_of
 
@@ -60,9 +60,13 @@ def stat(api: Api, container: str, path: str, *, owner: bool = False) -> FileSta
 
 
 def _head(api: Api, container: str, path: str) -> FileStat:
-    response = api.send(
-        "HEAD", f"/containers/{container}/archive", params={"path": path}, about=_about(container, path)
-    )
+    about = _about(container, path)
+    try:
+        response = api.send("HEAD", f"/containers/{container}/archive", params={"path": path}, about=about)
+    except EngineError:
+        # An answer to HEAD has no words to say why.
+        _close(archive(api, container, path))
+        raise
     fields = _path_stat(response)
     kind, mode = unpack_mode(int(fields.get("mode") or 0))
     return FileStat(

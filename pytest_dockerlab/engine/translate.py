@@ -68,7 +68,9 @@ def error_of(status: int, message: str, about: str = "") -> LabError:
             remedy="make it before the container (an engine elsewhere needs it there, not here)",
         )
     # Docker takes two names off one image at once, and then removes it twice: the second time it says so with a 500.
-    if status == 404 or "unrecognized image id" in message.lower():
+    # Nor does it know that nothing can lie below a file.
+    nothing = "unrecognized image id" in message.lower() or (message.startswith("lstat ") and "not a dir" in message)
+    if status == 404 or nothing:
         return NotFound(what, remedy=_missing_remedy(message))
     if status == 409:
         return Conflict(what, remedy=_conflict_remedy(message))

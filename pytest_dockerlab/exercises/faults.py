@@ -18,8 +18,9 @@ from pytest_dockerlab.errors import (
     UsageError,
 )
 from pytest_dockerlab.exercises.model import Result
+from pytest_dockerlab.exercises.refusal import refuse
 from pytest_dockerlab.exercises.shown import shown, shown_finding
-from pytest_dockerlab.findings import CheckFailed
+from pytest_dockerlab.findings import CheckFailed, Finding
 
 __all__ = ["Fault", "fault_of", "result_of"]
 
@@ -60,14 +61,27 @@ def result_of(check: str, error: BaseException | None, *, output: str | bytes = 
         if isinstance(each, CheckFailed) and fault == "student"
         for finding in each.findings[:_MOST_FINDINGS]
     )
+    message = "\n".join(map(str, findings)) or shown(_message(error, fault), keep="start")
+    if fault == "student" and not findings:
+        findings = tuple(_taken_apart(error))
     return Result(
         check=check,
         outcome="failed" if fault == "student" else "not_gradable",
-        message="\n".join(map(str, findings)) or shown(_message(error, fault), keep="start"),
+        message=message,
         findings=findings,
         output=shown(output) if output else "",
         seconds=seconds,
     )
+
+
+def _taken_apart(error: BaseException) -> Iterator[Finding]:
+    """What a failed build or container has to say, in every language; its log is shown beside it."""
+    for each in _causes(error):
+        if isinstance(each, BuildFailed):
+            where = f"{each.file}:{each.line}" if each.file and each.line else ""
+            yield refuse("build_failed", where, each.what).finding()
+        elif isinstance(each, ContainerFailed):
+            yield refuse("container_failed", "", each.what.partition("\n")[0]).finding()
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

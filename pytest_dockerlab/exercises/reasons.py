@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pytest_dockerlab.exercises.model import Text
+from pytest_dockerlab.exercises.reasons_carried import CARRIED
 from pytest_dockerlab.exercises.reasons_commands import COMMANDS
 from pytest_dockerlab.exercises.reasons_dockerfile import DOCKERFILE
 from pytest_dockerlab.exercises.reasons_files import FILES
@@ -22,5 +23,6 @@ GROUPS: Mapping[str, Mapping[str, Reason]] = {
     "run": RUN,
     "dockerfile": DOCKERFILE,
     "limits": LIMITS,
+    "carried": CARRIED,
 }
 REASONS: Mapping[str, Reason] = {code: reason for group in GROUPS.values() for code, reason in group.items()}

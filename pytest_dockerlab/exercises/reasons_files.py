@@ -78,6 +78,11 @@ FILES: Mapping[str, tuple[Text, Text, Text]] = {
         {"en": "it is read line by line", "ja": "行ごとに読み込みます"},
         {"en": "save it as plain text (UTF-8)", "ja": "プレーンテキスト(UTF-8)で保存してください"},
     ),
+    "not_handed_in": (
+        {"en": "nothing was handed in for {value}", "ja": "{value} は提出されていません"},
+        {"en": "there is no such folder", "ja": "その名前のフォルダーがありません"},
+        {"en": "put a folder of this name into your submission", "ja": "この名前のフォルダーを提出してください"},
+    ),
     "missing": (
         {"en": "{value} is missing", "ja": "{value} がありません"},
         {"en": "the exercise asks for it", "ja": "課題で求められています"},

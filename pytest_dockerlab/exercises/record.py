@@ -8,13 +8,12 @@ from typing import Any, cast, get_args
 from pytest_dockerlab.errors import FormatError, UsageError
 from pytest_dockerlab.exercises.model import CheckScore, Graded, Language, Origin, Outcome, Text, Visibility, pick
 from pytest_dockerlab.exercises.points import MOST, number, to_points
-from pytest_dockerlab.findings import Finding
+from pytest_dockerlab.findings import PARTS, Finding
 
 __all__ = ["VERSION", "from_record", "to_record"]
 
 VERSION = 1
 _MOST = 10_000 * MOST
-_FINDING = ("what", "expected", "found", "why", "hint", "where")
 _ORIGIN = ("submission", "course", "version")
 
 
@@ -48,9 +47,7 @@ def _check(check: CheckScore, lang: Language) -> dict[str, Any]:
         "visibility": check.visibility,
         "title": pick(check.title, lang),
         "message": check.message,
-        "findings": [
-            {name: getattr(finding, name) for name in _FINDING if getattr(finding, name)} for finding in check.findings
-        ],
+        "findings": [_from_finding(finding) for finding in check.findings],
         # Who passed needs none.
         "hint": pick(check.hint, lang) if check.outcome == "failed" else "",
         "titles": dict(check.title),
@@ -59,6 +56,12 @@ def _check(check: CheckScore, lang: Language) -> dict[str, Any]:
         "blocked_by": list(check.blocked_by),
         "seconds": round(check.seconds, 3),
     }
+
+
+def _from_finding(finding: Finding) -> dict[str, Any]:
+    own: dict[str, Any] = {name: text for name in PARTS if (text := getattr(finding, name))}
+    others = {lang: _from_finding(other) for lang, other in finding.translations.items()}
+    return {**own, "translations": others} if others else own
 
 
 def from_record(data: object) -> Graded:
@@ -112,11 +115,19 @@ def _score(data: Mapping[str, Any]) -> CheckScore:
         visibility=data["visibility"],
         title=_texts(data["titles"]),
         message=_text(data["message"]),
-        findings=tuple(Finding(**{name: _text(each.get(name, "")) for name in _FINDING}) for each in data["findings"]),
+        findings=tuple(_finding(each) for each in data["findings"]),
         hint=_texts(data["hints"]),
         output=_text(data["output"]),
         blocked_by=tuple(_text(each) for each in data["blocked_by"]),
         seconds=float(data["seconds"]),
+    )
+
+
+def _finding(data: Mapping[str, Any], *, translated: bool = False) -> Finding:
+    others = {} if translated else data.get("translations", {})
+    return Finding(
+        **{name: _text(data.get(name, "")) for name in PARTS},
+        translations={_text(lang): _finding(other, translated=True) for lang, other in others.items()},
     )
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pytest_dockerlab.errors import UsageError
-from pytest_dockerlab.exercises.model import LANGUAGES, Language, Text, pick
+from pytest_dockerlab.exercises.model import LANGUAGES, Text, pick
 from pytest_dockerlab.exercises.reasons import REASONS
 from pytest_dockerlab.exercises.shown import shown
 from pytest_dockerlab.findings import Finding
@@ -34,11 +34,13 @@ class Refusal:
     why: Text = field(default_factory=dict, hash=False)
     hint: Text = field(default_factory=dict, hash=False)
 
-    def finding(self, lang: Language = "en") -> Finding:
-        """The same in one language, as checks and reports have it."""
-        return Finding(
-            what=pick(self.what, lang), why=pick(self.why, lang), hint=pick(self.hint, lang), where=self.where
+    def finding(self) -> Finding:
+        """The same as checks and reports have it, in every language."""
+        english, *others = (
+            Finding(what=pick(self.what, lang), why=pick(self.why, lang), hint=pick(self.hint, lang), where=self.where)
+            for lang in LANGUAGES
         )
+        return replace(english, translations=dict(zip(LANGUAGES[1:], others, strict=True)))
 
 
 def refuse(code: str, where: str = "", value: object = "", **values: object) -> Refusal:
@@ -58,9 +60,9 @@ def refuse(code: str, where: str = "", value: object = "", **values: object) -> 
     return Refusal(code=code, where=_short(where), value=filled["value"], what=texts[0], why=texts[1], hint=texts[2])
 
 
-def findings_of(refusals: Iterable[Refusal], lang: Language = "en") -> tuple[Finding, ...]:
-    """All of them in one language."""
-    return tuple(refusal.finding(lang) for refusal in refusals)
+def findings_of(refusals: Iterable[Refusal]) -> tuple[Finding, ...]:
+    """All of them, as checks and reports have them."""
+    return tuple(refusal.finding() for refusal in refusals)
 
 
 def _short(value: object) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import replace
 from typing import Literal, TypeVar
 
 from pytest_dockerlab.findings import Finding
@@ -66,14 +65,7 @@ def shown(
 
 def shown_finding(finding: Finding, *, max_bytes: int = 1_000, max_lines: int = 20) -> Finding:
     """The same for every part of a finding: what was found may be a student's own words."""
-    parts = ("what", "expected", "found", "why", "hint", "where")
-    return replace(
-        finding,
-        **{
-            part: shown(getattr(finding, part), max_bytes=max_bytes, max_lines=max_lines, keep="start")
-            for part in parts
-        },
-    )
+    return finding.mapped(lambda text: shown(text, max_bytes=max_bytes, max_lines=max_lines, keep="start"))
 
 
 def _ends(text: T, count: int, keep: str) -> T:

@@ -17,6 +17,7 @@ from pytest_dockerlab.exercises.asked_mounts import normal
 from pytest_dockerlab.exercises.commands import Command
 from pytest_dockerlab.exercises.judge import Judged
 from pytest_dockerlab.exercises.policy import Policy
+from pytest_dockerlab.exercises.refusal import refuse
 from pytest_dockerlab.findings import CheckFailed, Finding
 from pytest_dockerlab.reference import Reference
 
@@ -40,6 +41,7 @@ class Done:
     Attributes:
         verb: ``run``, ``push``, …
         where: file and line.
+        arguments: what is no flag.
         result: a ``Container`` (run, create, start, stop, rm), ``Executed`` (exec), ``Build``, ``Image`` (tag, commit,
             load), ``Transfer`` (push, pull), ``Path`` of an archive (save), ``None`` (rmi).
         failure: why it could not be; then there is no result.
@@ -47,6 +49,7 @@ class Done:
 
     verb: str
     where: str
+    arguments: tuple[str, ...] = ()
     result: object = None
     failure: tuple[Finding, ...] = ()
 
@@ -73,10 +76,7 @@ class Carried:
         """
         own = [each for each in self.done if each.verb == verb]
         if number >= len(own):
-            at_least = f"at least {number + 1}" if number else "one"
-            raise CheckFailed(
-                [Finding(what=f"there is no docker {verb} command in run.txt", expected=at_least, found=str(len(own)))]
-            )
+            raise CheckFailed([refuse("no_command", "run.txt", verb, number=number + 1).finding()])
         if own[number].failure:
             raise CheckFailed(own[number].failure)
         result = own[number].result
@@ -124,7 +124,9 @@ def carry_out(commands: Judged, policy: Policy, maker: Maker, lab: Lab, *, exerc
                 result = terminal.other(command)
         except _STUDENTS as error:
             failure = _told(command, error)
-        done.append(Done(verb=command.verb, where=command.where, result=result, failure=failure))
+        done.append(
+            Done(verb=command.verb, where=command.where, arguments=command.arguments, result=result, failure=failure)
+        )
     return Carried(done=tuple(done), registry=terminal.registry)
 
 
@@ -132,10 +134,9 @@ def _told(command: Command, error: Exception) -> tuple[Finding, ...]:
     if isinstance(error, CheckFailed):
         return error.findings
     written = " ".join(["docker", command.verb, *command.arguments])
-    remedy = getattr(error, "remedy", "") or ""
-    return (
-        Finding(what=f"{written} failed", found=getattr(error, "what", str(error)), hint=remedy, where=command.where),
-    )
+    reason = getattr(error, "what", str(error))
+    meant = getattr(error, "remedy", "") or "try the same command at your own terminal"
+    return (refuse("command_failed", command.where, written, reason=reason, meant=meant).finding(),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +163,7 @@ class _Terminal:
     def run(self, asked: AskedRun) -> Container:
         name = asked.spec.name
         if name in self.containers:
-            raise _failed(asked.command, f"there is a container {name} already", "docker rm it first")
+            raise _failed(asked.command, "container_there", name)
         container = self.maker.contain(asked, self._image(asked.spec.image, asked.command), owner=self.lab)
         if name:
             self.containers[name] = container
@@ -206,7 +207,7 @@ class _Terminal:
         for name, container in zip(command.arguments, removed, strict=True):
             if container.state.running:
                 if not command.on("force"):
-                    raise _failed(command, f"the container {name} runs", "docker stop it first, or docker rm -f")
+                    raise _failed(command, "container_runs", name)
                 container.kill()
             # The name is free again; what it printed is left for the checks, until they are done.
             del self.containers[name]
@@ -217,7 +218,7 @@ class _Terminal:
 
     def _container(self, name: str, command: Command) -> Container:
         if name not in self.containers:
-            raise _failed(command, f"there is no container {name}", "give it this name with docker run --name")
+            raise _failed(command, "no_container", name)
         return self.containers[name]
 
     # Images
@@ -228,7 +229,7 @@ class _Terminal:
         if _whole(name) in self.images:
             return self.images[_whole(name)]
         if not self.policy.allows_image(name):
-            raise _failed(command, f"there is no image {name} at this point", "build, pull or load it first")
+            raise _failed(command, "no_image", name)
         return name
 
     def _commit(self, command: Command) -> object:
@@ -269,9 +270,9 @@ class _Terminal:
     def _save(self, command: Command) -> object:
         written = command.last("output")
         if not written:
-            raise _failed(command, "docker save has no file to write to", "docker save -o FILE IMAGE")
+            raise _failed(command, "no_output", "")
         if len(command.arguments) > 1:
-            raise _failed(command, "several images in one archive", "save each in a file of its own")
+            raise _failed(command, "several_images", " ".join(command.arguments))
         (name,) = command.arguments
         # Not in the student's folder, where a container may have put a link in its place.
         path = Path(tempfile.mkdtemp(prefix="saved-", dir=self.lab.engine.scratch)) / "image.tar"
@@ -283,8 +284,7 @@ class _Terminal:
         written = command.last("input")
         archive = self.archives.get(normal(written, str(self.cwd))) if written else None
         if archive is None:
-            what = f"no docker save before has written {written}" if written else "docker load has no file to read"
-            raise _failed(command, what, "docker save -o FILE IMAGE, then docker load -i FILE")
+            raise _failed(command, "no_archive", written or "(nothing)")
         image = self.lab.load(archive.path)
         self.images.update(dict.fromkeys(archive.names, image))
         return image
@@ -302,8 +302,8 @@ class _Terminal:
         return self.registry.name(f"{parsed.path}:{parsed.tag}")
 
 
-def _failed(command: Command, what: str, hint: str) -> CheckFailed:
-    return CheckFailed([Finding(what=what, hint=hint, where=command.where)])
+def _failed(command: Command, code: str, value: str) -> CheckFailed:
+    return CheckFailed([refuse(code, command.where, value).finding()])
 
 
 def _whole(name: str) -> str:

@@ -15,9 +15,10 @@ from pytest_dockerlab.exercises.model import Graded, Language
 from pytest_dockerlab.grade.batch import Batch, Job, grade
 from pytest_dockerlab.grade.course import Course
 from pytest_dockerlab.grade.origin import origin, stale, tell_of_stale
+from pytest_dockerlab.grade.prove import chosen, prove
 from pytest_dockerlab.grade.results import find_submissions, held, read_result, result_file, write
 from pytest_dockerlab.grade.scratch import scratch
-from pytest_dockerlab.grade.selftest import lay_out, problems
+from pytest_dockerlab.grade.selftest import problems, strays, table
 from pytest_dockerlab.reports.formats import FORMATS, render
 from pytest_dockerlab.reports.rows import View
 from pytest_dockerlab.settings import Settings
@@ -123,26 +124,37 @@ def _results(
     return {name: done[name] for name in students if name in done}
 
 
-def self_test(folder: Path, settings: Settings, tell: Callable[[str], None], *, jobs: int = 1) -> int:
-    """Prove a course's checks, and say what does not hold. Returns: 0, or 1 if something does not hold."""
+def self_test(
+    folder: Path,
+    settings: Settings,
+    tell: Callable[[str], None],
+    *,
+    jobs: int = 1,
+    only: Sequence[str] = (),
+    timeout: float = 1800.0,
+) -> int:
+    """Prove a course's checks, and say what does not hold.
+
+    Args:
+        only: exercises; empty for all.
+
+    Returns:
+        0, or 1 if something does not hold.
+    """
     course = Course.at(folder)
     with scratch() as own, _engine(settings, tell) as environ:
-        batch = Batch(course=course, jobs=jobs, environ=environ, scratch=own, tell=tell)
-        handed, out = own / "handed", own / "out"
-        handed.mkdir()
-        out.mkdir()
+        batch = Batch(course=course, jobs=jobs, timeout=timeout, environ=environ, scratch=own, tell=tell)
         known = batch.known()
-        made = lay_out(course, course.dockerfiles, known.exercises, handed)
-        graded = grade(
-            batch, [Job(student=name, folder=each, result=out / f"{name}.json") for name, each in made.items()]
-        )
-    print(render("terminal", [graded[name] for name in made], View(everything=True)), end="")
-    found = problems(course, graded)
-    for line in found:
+        proof = prove(batch, chosen(known, only), every=known.exercises)
+    found = problems(proof)
+    print(table(proof, found), end="")
+    lines = [*(line for each in found.values() for line in each), *strays(course, known.exercises)]
+    for line in lines:
         print(f"✗ {line}")
-    if not found:
-        print(f"✓ {len(made)} submissions prove {len(graded['reference'].checks)} checks")
-    return 1 if found else 0
+    if not lines:
+        checks = sum(len(checks) for claim, checks in proof.items() if claim.kind == "reference")
+        print(f"✓ {len(proof)} claims prove {checks} checks")
+    return 1 if lines else 0
 
 
 def _again(result: Graded, asked: Asked, *, old: bool) -> bool:

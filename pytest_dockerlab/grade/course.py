@@ -40,7 +40,15 @@ sys.exit(pytest.main(sys.argv[1:]))
 """
 _TAIL = 2_000
 # Variables that could change what runs, or what it finds.
-_SCRUBBED = ("PYTHON", "PYTEST", "DOCKERLAB_SUBMISSION", "DOCKERLAB_RESULT", "DOCKERLAB_POLICY", "DOCKERLAB_KEEP")
+_SCRUBBED = (
+    "PYTHON",
+    "PYTEST",
+    "DOCKERLAB_SUBMISSION",
+    "DOCKERLAB_RESULT",
+    "DOCKERLAB_POLICY",
+    "DOCKERLAB_TRUSTED",
+    "DOCKERLAB_KEEP",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +58,11 @@ class Course:
     Attributes:
         folder: absolute. ``tests/`` in it has the checks (or it has them itself), ``dockerfiles/`` the solutions,
             ``policy.toml`` what submissions may do, ``wrong/`` and ``near/`` what proves the checks.
+        trusted: submissions are the instructor's own (``--dockerlab-trusted``).
     """
 
     folder: Path
+    trusted: bool = False
 
     @classmethod
     def at(cls, folder: Path) -> Course:
@@ -99,6 +109,7 @@ class Course:
             *(f"--rootdir={self.folder}", f"--confcutdir={self.folder}", f"--basetemp={scratch / 'tmp'}"),
             *(f"--ignore={self.folder / name}" for name in BESIDE),
             f"--dockerlab-result={result}",
+            *(["--dockerlab-trusted"] if self.trusted else []),
             *([f"--dockerlab-policy={self.policy}"] if self.policy is not None else []),
             *([f"--dockerlab-submission={submission}"] if submission is not None else []),
             str(self.tests),

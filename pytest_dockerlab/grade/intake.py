@@ -67,7 +67,7 @@ def take_in(folder: Path, exercise: str, policy: Policy, target: Path, shell: Sh
     found = survey(folder, [exercise], policy)
     refusals: tuple[Refusal, ...] = found.refused(exercise)
     if not refusals and exercise not in found.exercises:
-        refusals = (refuse("missing", "", f"{exercise}/"),)
+        refusals = (refuse("not_handed_in", "", exercise),)
     refusals = refusals or tuple(refusal for _, refusal in copy(found, target))
     if refusals:
         return Handed(exercise=exercise, folder=target / exercise, refusals=refusals)

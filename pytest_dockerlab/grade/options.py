@@ -43,7 +43,7 @@ def add_commands(
     grade.add_argument("--out", type=Path, metavar="RESULTS", help="folder for the results")
     grade.add_argument("--jobs", type=int, default=1, metavar="N", help="submissions at the same time (1)")
     grade.add_argument("--resume", action="store_true", help="go on where a batch was ended")
-    grade.add_argument("--only", nargs="+", action="extend", default=[], metavar="NAME", help="these students alone")
+    grade.add_argument("--only", nargs="+", action="extend", default=[], metavar="NAME", help="students (exercises)")
     grade.add_argument("--rerun", choices=["not-gradable"], help="grade again what could not be graded")
     grade.add_argument("--format", action="append", default=[], metavar="NAME", help="markdown, csv, gradescope, …")
     grade.add_argument("--lang", choices=["en", "ja"], default="en", help="of what is written for students")
@@ -71,7 +71,8 @@ def _grade(first: First, tell: Tell, parsed: argparse.Namespace, settings: Setti
     if parsed.jobs < 1:
         raise UsageError(f"--jobs: {parsed.jobs}", remedy="write 1 or more")
     if parsed.self_test:
-        return self_test(parsed.course, settings, tell, jobs=parsed.jobs)
+        limit = to_seconds(parsed.timeout)
+        return self_test(parsed.course, settings, tell, jobs=parsed.jobs, only=parsed.only, timeout=limit)
     if parsed.submissions is None or parsed.out is None:
         raise UsageError("nothing to grade", remedy="write dockerlab grade SUBMISSIONS --course DIR --out RESULTS")
     asked = Asked(

@@ -1,86 +1,168 @@
-"""Whether a course's checks find what they are made to find: solutions, an empty submission, wrong and near ones."""
+"""Whether a course's checks find what they are made to find: solutions, an empty submission, wrong and near ones.
+
+Exercises have nothing to do with each other, so one submission may make a claim about each: there are as many to grade
+as the exercise with the most claims has, and not as many as there are claims.
+"""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
+from typing import Literal
 
-from pytest_dockerlab.exercises.model import Graded
-from pytest_dockerlab.exercises.points import show
+from pytest_dockerlab.exercises.model import CheckScore
+from pytest_dockerlab.exercises.points import ZERO, show
 from pytest_dockerlab.grade.course import Course
 
-__all__ = ["lay_out", "problems"]
+__all__ = ["Claim", "claims_of", "lay_out", "needs_others", "problems", "rounds", "strays", "table"]
 
-_REFERENCE, _EMPTY = "reference", "empty"
+Checks = Sequence[CheckScore]
 
 
-def lay_out(course: Course, dockerfiles: Path, exercises: Iterable[str], target: Path) -> dict[str, Path]:
-    """Make a submission of each claim that the course makes about its checks.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One thing that a course says about the checks of one exercise.
 
-    Args:
-        dockerfiles: the solutions.
-        exercises: of the course.
-        target: an empty folder.
-
-    Returns:
-        name → folder: ``reference``, ``empty``, ``wrong-EXERCISE-CHECK``, ``near-EXERCISE-NAME``.
+    Attributes:
+        kind: ``reference`` gets all points, ``empty`` none, ``wrong`` fails one check, ``near`` none.
+        variant: name of its folder: for ``wrong`` that of the check.
+        folder: with what differs from the solution.
     """
-    names = tuple(exercises)
-    made = {_REFERENCE: target / _REFERENCE, _EMPTY: target / _EMPTY}
-    made[_EMPTY].mkdir()
-    for exercise in names:
-        (made[_EMPTY] / exercise).mkdir()
-    _solutions(dockerfiles, names, made[_REFERENCE])
-    for kind, exercise, variant in _variants(course):
-        name = f"{kind}-{exercise}-{variant.name}"
-        made[name] = target / name
-        _solutions(dockerfiles, names, made[name])
-        shutil.copytree(variant, made[name] / exercise, dirs_exist_ok=True)
-    return made
+
+    kind: Literal["reference", "empty", "wrong", "near"]
+    exercise: str
+    variant: str = ""
+    folder: Path | None = None
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.kind, self.exercise, self.variant) if part)
 
 
-def problems(course: Course, graded: Mapping[str, Graded]) -> list[str]:
-    """What does not hold, a line each.
-
-    Args:
-        graded: by the names that ``lay_out`` gave.
-    """
-    found = [
-        f"{name}: not gradable: {(each.reason.splitlines() or [''])[0]}"
-        for name, each in graded.items()
-        if each.outcome != "graded"
-    ]
-    for name, each in graded.items():
-        failed = [check.id for check in each.checks if check.outcome == "failed"]
-        if name == _REFERENCE or name.startswith("near-"):
-            found += [f"{name}: {check.id} fails: {check.message}" for check in each.checks if check.id in failed]
-        elif name == _EMPTY and each.points:
-            passed = ", ".join(check.id for check in each.checks if check.outcome == "passed")
-            found.append(f"{name}: reaches {show(each.points)} points by {passed}")
-    meant = {f"wrong-{exercise}-{path.name}": f"{exercise}/{path.name}" for _, exercise, path in _variants(course)}
-    for check in graded[_REFERENCE].checks:
-        if check.id not in meant.values():
-            folder = f"wrong/{check.exercise}/{check.id.partition('/')[2]}"
-            found.append(f"{check.id}: no wrong submission proves that it can fail: make the folder {folder}")
-    for name, check_id in meant.items():
-        if name not in graded or not name.startswith("wrong-"):
-            continue
-        failed = [check.id for check in graded[name].checks if check.outcome == "failed"]
-        if graded[name].outcome == "graded" and failed != [check_id]:
-            found.append(f"{name}: fails {', '.join(failed) or 'nothing'}, and not {check_id} alone")
+def claims_of(course: Course, exercises: Iterable[str]) -> list[Claim]:
+    """All claims about these exercises."""
+    found: list[Claim] = []
+    for exercise in exercises:
+        found += [Claim(kind="reference", exercise=exercise), Claim(kind="empty", exercise=exercise)]
+        for kind in ("wrong", "near"):
+            found += [
+                Claim(kind=kind, exercise=exercise, variant=path.name, folder=path)
+                for path in _folders(course.folder / kind / exercise)
+            ]
     return found
 
 
-def _variants(course: Course) -> Iterator[tuple[str, str, Path]]:
-    """Kind, exercise and folder of each wrong and near submission: what differs from the solution."""
-    for kind in ("wrong", "near"):
-        for exercise in sorted(path for path in (course.folder / kind).glob("*") if path.is_dir()):
-            for variant in sorted(path for path in exercise.iterdir() if path.is_dir()):
-                yield kind, exercise.name, variant
+def strays(course: Course, exercises: Iterable[str]) -> list[str]:
+    """Folders of variants that belong to no exercise, a line each."""
+    known = set(exercises)
+    return [
+        f"{kind}/{path.name}: no check is of an exercise {path.name}"
+        for kind in ("wrong", "near")
+        for path in _folders(course.folder / kind)
+        if path.name not in known
+    ]
 
 
-def _solutions(dockerfiles: Path, exercises: Iterable[str], target: Path) -> None:
-    for exercise in exercises:
-        if (dockerfiles / exercise).is_dir():
-            shutil.copytree(dockerfiles / exercise, target / exercise, symlinks=True)
+def rounds(claims: Iterable[Claim]) -> list[list[Claim]]:
+    """Claims that one submission can make together: one of each exercise."""
+    own: dict[str, list[Claim]] = {}
+    for claim in claims:
+        own.setdefault(claim.exercise, []).append(claim)
+    return [[claim for claim in each if claim is not None] for each in zip_longest(*own.values())]
+
+
+def lay_out(claims: Iterable[Claim], dockerfiles: Path, target: Path, *, others: Iterable[str] = ()) -> None:
+    """Make the submission that makes these claims.
+
+    Args:
+        dockerfiles: the solutions.
+        target: a folder that is not there yet.
+        others: exercises of which the solution is handed in.
+    """
+    target.mkdir()
+    for exercise in others:
+        _solution(dockerfiles / exercise, target / exercise)
+    for claim in claims:
+        if claim.kind == "empty":
+            (target / claim.exercise).mkdir()
+            continue
+        _solution(dockerfiles / claim.exercise, target / claim.exercise)
+        if claim.folder is not None:
+            shutil.copytree(claim.folder, target / claim.exercise, dirs_exist_ok=True)
+
+
+def needs_others(claim: Claim, checks: Checks) -> bool:
+    """Whether what was found rests on what else was handed in, or was not: then it is to be graded for itself."""
+    elsewhere = any(need.partition("/")[0] != claim.exercise for check in checks for need in check.blocked_by)
+    return any(check.outcome == "not_gradable" for check in checks) or (elsewhere and claim.kind != "empty")
+
+
+def problems(graded: Mapping[Claim, Checks]) -> dict[str, list[str]]:
+    """What does not hold, a line each, by exercise; nothing for one of which all holds.
+
+    Args:
+        graded: the checks of each claim's exercise.
+    """
+    found: dict[str, list[str]] = {}
+    proven = {f"{claim.exercise}/{claim.variant}" for claim in graded if claim.kind == "wrong"}
+    for claim, checks in graded.items():
+        lines = list(_problems(claim, checks))
+        if claim.kind == "reference":
+            lines += [
+                f"{check.id}: no wrong submission proves that it can fail: make the folder wrong/{check.id}"
+                for check in checks
+                if check.id not in proven
+            ]
+        if lines:
+            found.setdefault(claim.exercise, []).extend(lines)
+    return found
+
+
+def table(graded: Mapping[Claim, Checks], found: Mapping[str, object]) -> str:
+    """For people: an exercise a line, with what proves its checks.
+
+    Args:
+        found: by exercise, what does not hold.
+    """
+    rows = [("exercise", "checks", "points", "wrong", "near", "")]
+    for claim, checks in graded.items():
+        if claim.kind == "reference":
+            points = show(sum((check.max_points for check in checks), ZERO))
+            own = [each.kind for each in graded if each.exercise == claim.exercise]
+            counts = (str(len(checks)), points, str(own.count("wrong")), str(own.count("near")))
+            rows.append((claim.exercise, *counts, "✗" if claim.exercise in found else "✓"))
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
+    lines = []
+    for first, *cells in rows:
+        right = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
+        lines.append("  ".join([first.ljust(widths[0]), *right]).rstrip())
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _problems(claim: Claim, checks: Checks) -> Iterator[str]:
+    for check in checks:
+        if check.outcome == "not_gradable":
+            yield f"{claim}: {check.id} is not gradable: {(check.message.splitlines() or [''])[0]}"
+    failed = [check.id for check in checks if check.outcome == "failed"]
+    if claim.kind in ("reference", "near"):
+        yield from (f"{claim}: {check.id} fails: {check.message}" for check in checks if check.outcome == "failed")
+        yield from (f"{claim}: {check.id} is blocked" for check in checks if check.outcome == "blocked" and not failed)
+    elif claim.kind == "empty":
+        yield from (f"{claim}: passes {check.id}" for check in checks if check.outcome == "passed" and check.points)
+    else:
+        meant = f"{claim.exercise}/{claim.variant}"
+        if meant not in [check.id for check in checks]:
+            yield f"{claim}: there is no check {meant}"
+        elif failed != [meant] and not any(check.outcome == "not_gradable" for check in checks):
+            yield f"{claim}: fails {', '.join(failed) or 'nothing'}, and not {meant} alone"
+
+
+def _folders(place: Path) -> list[Path]:
+    return sorted(path for path in place.glob("*") if path.is_dir())
+
+
+def _solution(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, symlinks=True)

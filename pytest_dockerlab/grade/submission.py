@@ -159,16 +159,7 @@ class Submission:
         """
         runs = self.commands.runs
         if number >= len(runs):
-            raise CheckFailed(
-                [
-                    Finding(
-                        what=f"there is no docker run command number {number + 1}",
-                        expected=f"at least {number + 1} in {self.exercise}/run.txt",
-                        found=str(len(runs)),
-                        hint="write each command on a line of its own",
-                    )
-                ]
-            )
+            self._insist([refuse("no_run", f"{self.exercise}/run.txt", number + 1, count=len(runs))])
         asked = runs[number]
         own = self._own_image(asked.spec.image)
         image = self.build(own) if own is not None else asked.spec.image
@@ -224,6 +215,7 @@ class Submission:
         Raises:
             CheckFailed: it is missing, or can't be read.
         """
+        self._insist(self._taken.handed.refusals if not self.folder.is_dir() else ())
         found = read_inside(self.folder, path)
         if isinstance(found, Refusal):
             raise CheckFailed(findings_of([found]))
@@ -231,11 +223,12 @@ class Submission:
 
     def write(self, path: str, content: str) -> None:
         """Write a file of the copy, as the student would."""
+        self._insist(self._taken.handed.refusals if not self.folder.is_dir() else ())
         own = student()
         try:
             write_inside(self.folder, path, content.encode(), uid=own.uid, gid=own.gid)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-            raise CheckFailed([Finding(what=f"{path} can't be written: {error.strerror}")]) from None
+            raise CheckFailed([refuse("not_written", "", path, reason=error.strerror).finding()]) from None
 
     def printed(self) -> bytes:
         """The end of what its containers of this check printed."""
@@ -262,9 +255,7 @@ class Submission:
         builds = handed.commands.builds
         if number >= max(1, len(builds)):
             self._insist(handed.commands.refusals)
-            raise CheckFailed(
-                [Finding(what=f"there is no docker build command number {number + 1}", found=str(len(builds)))]
-            )
+            self._insist([refuse("no_build", f"{self.exercise}/run.txt", number + 1, count=len(builds))])
         return builds[number].spec if builds else BuildSpec(context=handed.folder)
 
     def _asked_file(self, dockerfile: str) -> BuildSpec:
@@ -355,7 +346,7 @@ class Submission:
                     container.kill()
         for mount in binds:
             if reason := safe_source(mount.source, self._taken.root):
-                raise CheckFailed([Finding(what=f"{mount.target} can't be mounted: {reason}")])
+                self._insist([refuse("not_mounted", "", mount.target, reason=reason)])
 
 
 @contextlib.contextmanager

@@ -26,6 +26,7 @@ _HELP: dict[str, tuple[str, str]] = {
     "strict": ("", "a capability that the engine lacks fails a test instead of skipping it (default where CI is set)"),
     "submission": ("DIR", "what a student handed in, for the fixture submission (default: the reference)"),
     "policy": ("FILE", "what a submission may do, as TOML (default: docs/submissions.md)"),
+    "trusted": ("", "the submission is your own: its builds share the engine's cache, and have no limits"),
     "result": ("FILE", "write the points of the tests with @pytest.mark.exercise, as JSON"),
     "tuned": ("YES", "a private engine is made faster than an ordinary one: 1 (default) or 0"),
     "lookahead": ("WHAT", "what is made ahead: learned (all that can be foreseen), declared (fixtures only), off"),

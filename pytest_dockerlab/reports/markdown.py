@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pytest_dockerlab.exercises.model import Graded, pick
 from pytest_dockerlab.exercises.points import show
 from pytest_dockerlab.exercises.shown import shown
-from pytest_dockerlab.findings import Finding
+from pytest_dockerlab.findings import PARTS, Finding
 from pytest_dockerlab.reports.rows import Row, View, rows_of
 from pytest_dockerlab.reports.words import OUTCOMES, word
 
@@ -55,19 +55,23 @@ def _why(row: Row, view: View) -> Iterator[str]:
     if row.outcome != "failed" or row.id == "hidden":
         yield _inline(row.message)
         return
+    hint = f"**{word('hint', view.lang)}:** {_inline(row.hint)}" if row.hint else ""
+    if row.foreign:
+        # What helps most comes first; what is in another language is said to be.
+        yield from (*([hint, ""] if hint else []), word("details", view.lang), "")
     for finding in row.findings:
         yield from _finding(finding, view)
     if not row.findings and row.message:
         yield from _block(row.message)
-    if row.hint:
-        yield from ("", f"**{word('hint', view.lang)}:** {_inline(row.hint)}")
+    if hint and not row.foreign:
+        yield from ("", hint)
     if row.output:
         yield from ("", f"{word('output', view.lang)}:", "", *_block(row.output))
 
 
 def _finding(finding: Finding, view: View) -> Iterator[str]:
     yield f"- {_inline(finding.what)}"
-    for part in ("where", "expected", "found", "why", "hint"):
+    for part in PARTS[1:]:
         value = getattr(finding, part)
         if not value:
             continue

@@ -12,12 +12,10 @@ from decimal import Decimal
 from pytest_dockerlab.exercises.model import CheckScore, Graded, Language, Outcome, Visibility, pick
 from pytest_dockerlab.exercises.points import ZERO
 from pytest_dockerlab.exercises.shown import shown, shown_finding
-from pytest_dockerlab.findings import Finding
+from pytest_dockerlab.findings import PARTS, Finding
 from pytest_dockerlab.reports.words import word
 
 __all__ = ["Row", "View", "rows_of"]
-
-_LABELLED = ("where", "expected", "found", "why", "hint")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +46,7 @@ class Row:
         worth: what it is worth by itself, a bonus, too.
         message: why it did not pass, complete, as plain text; ``""`` where it passed.
         findings: the same taken apart, where it is.
+        foreign: not all of it is in the reader's language.
     """
 
     id: str
@@ -61,6 +60,7 @@ class Row:
     visibility: Visibility = "visible"
     message: str = ""
     findings: tuple[Finding, ...] = ()
+    foreign: bool = False
     hint: str = ""
     output: str = ""
     seconds: float = 0.0
@@ -83,6 +83,7 @@ def rows_of(graded: Graded, view: View) -> tuple[Row, ...]:
 def _row(check: CheckScore, graded: Graded, view: View) -> Row:
     message = ""
     findings: tuple[Finding, ...] = ()
+    foreign = False
     if check.outcome == "blocked":
         message = word("blocked", view.lang, names=", ".join(_names(check, graded, view)))
     elif check.outcome == "not_gradable":
@@ -90,7 +91,9 @@ def _row(check: CheckScore, graded: Graded, view: View) -> Row:
         if view.everything:  # the reason is of no use to a student, and may name machines
             message += f"\n{shown(check.message, keep='start')}"
     elif check.outcome == "failed":
-        findings = tuple(shown_finding(finding) for finding in check.findings)
+        findings = tuple(shown_finding(finding.in_language(view.lang)) for finding in check.findings)
+        known = [view.lang in finding.translations for finding in check.findings]
+        foreign = view.lang != "en" and not (known and all(known))
         told = "\n".join(_plain(finding, view.lang) for finding in findings)
         message = told or shown(check.message, keep="start")
     failed = check.outcome == "failed"
@@ -106,6 +109,7 @@ def _row(check: CheckScore, graded: Graded, view: View) -> Row:
         visibility=check.visibility,
         message=message,
         findings=findings,
+        foreign=foreign,
         hint=shown(pick(check.hint, view.lang), keep="start") if failed else "",
         output=shown(check.output) if failed else "",
         seconds=check.seconds,
@@ -146,7 +150,7 @@ def _names(check: CheckScore, graded: Graded, view: View) -> list[str]:
 
 
 def _plain(finding: Finding, lang: Language) -> str:
-    parts = [(word(part, lang), getattr(finding, part).replace("\n", "\n    ")) for part in _LABELLED]
+    parts = [(word(part, lang), getattr(finding, part).replace("\n", "\n    ")) for part in PARTS[1:]]
     return "\n".join([finding.what, *(f"  {label}: {value}" for label, value in parts if value)])
 
 

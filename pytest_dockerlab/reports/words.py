@@ -25,6 +25,7 @@ WORDS: Mapping[str, Mapping[Language, str]] = {
     "why": {"en": "why it matters", "ja": "理由"},
     "hint": {"en": "hint", "ja": "ヒント"},
     "where": {"en": "where", "ja": "場所"},
+    "details": {"en": "In detail:", "ja": "くわしい内容(一部は英語):"},
     "output": {"en": "last output", "ja": "最後の出力"},
     "blocked": {
         "en": "Not carried out, because this failed first: {names}.",

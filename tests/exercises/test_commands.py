@@ -276,7 +276,7 @@ def test_what_is_not_known_is_refused_with_its_reason(text: str, code: str) -> N
     for refusal in read.refusals:
         assert refusal.where == "run.txt:2"
         for lang in LANGUAGES:
-            finding = refusal.finding(lang)
+            finding = refusal.finding().in_language(lang)
             assert finding.what
             assert finding.why
             assert finding.hint

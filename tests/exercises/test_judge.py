@@ -463,8 +463,8 @@ def test_every_reason_is_told_in_every_language() -> None:
         ]
         filled = refuse(code, "f:1", **dict.fromkeys(set().union(*names) | {"value"}, "V"))
         for lang in LANGUAGES:
-            assert filled.finding(lang).where == "f:1"
-            assert filled.finding(lang).what
+            assert filled.finding().in_language(lang).where == "f:1"
+            assert filled.finding().in_language(lang).what
     assert sum(map(len, GROUPS.values())) == len(REASONS)
     assert set(PERMITTABLE) <= set(REASONS)
     with pytest.raises(UsageError, match="no such reason to refuse"):
@@ -473,6 +473,6 @@ def test_every_reason_is_told_in_every_language() -> None:
 
 def test_a_refusal_becomes_a_finding_in_the_students_language() -> None:
     """What, why and hint in Japanese."""
-    (finding,) = findings_of(judged("docker run --privileged ex1").refusals, "ja")
+    (finding,) = [each.in_language("ja") for each in findings_of(judged("docker run --privileged ex1").refusals)]
     assert finding.what == "--privileged は使えません"
     assert "採点機" in finding.why

@@ -82,7 +82,7 @@ def test_a_container_is_worked_with(hand: Hand) -> None:
     assert {line: text[0].splitlines()[0] for line, text in told.items() if text} == {
         "3": "the container box runs",
         "4": "there is a container box already",
-        "9": "there is no container box",
+        "9": "there is no container box at this point",
     }
     assert done.get("exec", Executed).output == "me\n/tmp\n"
     assert done.get("commit", Image).config.cmd == ("true",)
@@ -106,7 +106,7 @@ def test_what_fails_is_told_with_its_command(hand: Hand) -> None:
         "save": "no file to write to",
         "pull": r"docker pull localhost:5000/nothing failed",
         "run": "there is no image mine at this point",
-        "push": "there is no docker push command in run.txt",
+        "push": "there is no docker push command number 1 in run.txt",
     }.items():
         with pytest.raises(CheckFailed, match=said):
             done.get(verb, object)

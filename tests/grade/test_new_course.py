@@ -33,7 +33,7 @@ def test_it_is_proven(
     code = main(["grade", "--self-test", "--course", str(course), "--jobs", "2"])
     told = capsys.readouterr().out
     assert code == 0, told
-    assert "✓ 11 submissions prove 7 checks" in told
+    assert "✓ 13 claims prove 7 checks" in told
 
 
 def test_students_are_told_in_both_languages(course: Path, tmp_path: Path) -> None:

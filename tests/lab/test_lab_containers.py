@@ -190,6 +190,11 @@ def test_what_is_no_file_or_no_path(lab: Lab, tmp_path: Path) -> None:
         box.stat("/missing")
     with pytest.raises(NotFound, match="/etc"):
         box.read("/etc")
+    with pytest.raises(NotFound, match="/etc/passwd/below"):
+        box.stat("/etc/passwd/below")
+    with pytest.raises(NotFound, match="/etc/passwd/below"):
+        box.list("/etc/passwd/below")
+    assert not box.exists("/etc/passwd/below")
     with pytest.raises(UsageError, match="not an absolute path in a container: 'etc/x'"):
         box.write("etc/x", "")
     with pytest.raises(UsageError, match=r"copy_to: no such file or folder here: .*missing"):

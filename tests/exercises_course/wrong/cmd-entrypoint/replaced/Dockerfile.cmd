@@ -1,0 +1,4 @@
+FROM ubuntu:latest
+RUN touch test
+ENTRYPOINT ["ls"]
+CMD ["--help"]
