@@ -92,7 +92,13 @@ def hold(
         install.ensure((PACKAGE,), tell)
         if binfmt.emulator(platform.architecture).usable:
             return None  # The package did it.
-    holding = Hold(names=(name, _MOUNT), files=(_lock(name), _lock(_MOUNT)))
+    try:
+        holding = Hold(names=(name, _MOUNT), files=(_lock(name), _lock(_MOUNT)))
+    except OSError as error:
+        raise InstallFailed(
+            f"no emulator for {platform}: who needs it can't be written down: {error}",
+            remedy=f"see whether {_LOCKS} can be written",
+        ) from error
     try:
         # Looked at again: it may have been taken away before we had the locks.
         if not binfmt.emulator(platform.architecture).usable:

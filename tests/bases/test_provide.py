@@ -9,11 +9,13 @@ import pytest
 
 from pytest_dockerlab.bases import Bases
 from pytest_dockerlab.bases.catalogue import KEY, LABEL, RECIPES, content_key
+from pytest_dockerlab.bases.deliver import foreign_name
 from pytest_dockerlab.bases.host import Host
 from pytest_dockerlab.engine.endpoint import Endpoint
 from pytest_dockerlab.errors import BaseImageMissing, LabError, NotFound
 from pytest_dockerlab.image.model import Image, ImageConfig
 from pytest_dockerlab.platforms import Platform
+from pytest_dockerlab.reference import Reference
 from pytest_dockerlab.settings import Settings
 
 HOST = Host(distribution="fedora", pretty="Fedora 41")
@@ -26,12 +28,14 @@ class FakeImages:
 
     def __init__(self) -> None:
         self.here: dict[str, Image] = {}
+        self.ids: dict[str, Image] = {}  # an image stays when its name goes to another one
         self.there: dict[str, Image | LabError] = {}
         self.asked: list[str] = []
 
     def get(self, name: str) -> Image:
         if name not in self.here:
             raise NotFound(f"no such image: {name}")
+        self.ids[self.here[name].id] = self.here[name]
         return self.here[name]
 
     def pull(self, name: str, platform: Platform | None = None, on_progress: object = None) -> None:
@@ -42,11 +46,16 @@ class FakeImages:
         self.here[name.removeprefix("docker.io/library/")] = found
 
     def tag(self, name: str, other: str) -> None:
-        self.here[other] = self.here[name]
+        # By name or by id.
+        self.here[other] = self.here.get(name) or self.ids[name]
+
+    def remove(self, name: str, force: bool = False) -> None:
+        del self.here[name]
 
 
-def _image(labels: dict[str, str] | None = None) -> Image:
-    return Image(id="sha256:1", layers=(), config=ImageConfig(labels=labels or {}))
+def _image(labels: dict[str, str] | None = None, platform: Platform | None = None) -> Image:
+    identity = f"sha256:{platform or 1}"
+    return Image(id=identity, layers=(), platform=platform or Platform(), config=ImageConfig(labels=labels or {}))
 
 
 @pytest.fixture
@@ -156,3 +165,67 @@ def test_packages_that_are_missing_are_told(images: FakeImages) -> None:
         _bases(images, hub=False).ensure("ubuntu")
     assert "  - Docker Hub does not answer\n  - stand-in: " in caught.value.what
     assert images.asked == []
+
+
+ARM64 = Platform("linux", "arm64")
+ARM64_NAME = "linux-arm64.dockerlab.invalid/library/hello-world:latest"
+
+
+@pytest.mark.parametrize("there_before", [True, False])
+def test_an_image_for_another_platform_has_a_name_of_its_own(images: FakeImages, there_before: bool) -> None:
+    """The ordinary name stays the engine's own platform's, or stays free; ours is taken off at the end."""
+    if there_before:
+        images.here["hello-world:latest"] = _image()
+    images.there["hello-world:latest"] = _image(platform=ARM64)
+    bases = _bases(images)
+    provided = bases.ensure("hello-world", ARM64)
+    assert (provided.kind, provided.reference, provided.title) == (
+        "pulled",
+        ARM64_NAME,
+        "hello-world:latest for linux/arm64",
+    )
+    assert provided.image.platform == ARM64
+    assert bases.ensure("hello-world", Platform.parse("arm64")) is provided
+    assert ("hello-world:latest" in images.here) is there_before
+    assert all(image.platform == Platform() for name, image in images.here.items() if name != ARM64_NAME)
+    bases.close()
+    assert ARM64_NAME not in images.here
+
+
+def test_the_engines_own_platform_is_no_other_one(images: FakeImages) -> None:
+    """Asked for by name it is what nobody named."""
+    images.here["hello-world:latest"] = _image()
+    bases = _bases(images)
+    assert bases.ensure("hello-world", Platform()) is bases.ensure("hello-world")
+
+
+def test_an_image_of_another_platform_will_not_do(images: FakeImages) -> None:
+    """A name that means another platform's image is not used unseen: the own one is pulled."""
+    images.here["hello-world:latest"] = _image(platform=ARM64)
+    images.there["hello-world:latest"] = _image()
+    provided = _bases(images).ensure("hello-world")
+    assert (provided.kind, provided.image.platform) == ("pulled", Platform())
+
+
+def test_what_somebody_pulled_for_another_platform_gets_our_name(images: FakeImages) -> None:
+    """Nothing is pulled again; his own name may move any time."""
+    images.here["hello-world:latest"] = _image(platform=ARM64)
+    provided = _bases(images).ensure("hello-world", ARM64)
+    assert (provided.kind, provided.reference) == ("present", ARM64_NAME)
+    assert images.asked == []
+
+
+@pytest.mark.parametrize(
+    ("ref", "name"),
+    [
+        ("alpine", "linux-arm64.dockerlab.invalid/library/alpine:latest"),
+        ("team/app:1", "linux-arm64.dockerlab.invalid/team/app:1"),
+        ("ghcr.io/team/app:1", "linux-arm64.dockerlab.invalid/ghcr.io/team/app:1"),
+        ("localhost:5000/app:1", "linux-arm64.dockerlab.invalid/localhost-5000/app:1"),
+        (f"app@sha256:{'a' * 64}", f"linux-arm64.dockerlab.invalid/library/app:{'a' * 12}"),
+    ],
+)
+def test_names_for_another_platform_are_names(ref: str, name: str) -> None:
+    """Of every registry, with a tag, and different where the images are."""
+    assert foreign_name(Reference.parse(ref), ARM64) == name
+    assert str(Reference.parse(name)) == name

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pytest_dockerlab.bases.hello import hello_program
 from pytest_dockerlab.image.elf import read_elf
@@ -68,3 +70,10 @@ def test_headers_that_lie_beyond_the_file_are_not_believed() -> None:
     found = read_elf(bytes(content))
     assert found is not None
     assert not found.static
+
+
+@given(st.binary(min_size=60, max_size=400))
+def test_any_header_is_read_or_none(content: bytes) -> None:
+    """Whatever stands behind the first four bytes."""
+    found = read_elf(b"\x7fELF" + content)
+    assert found is None or found.architecture
