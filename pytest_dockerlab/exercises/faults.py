@@ -79,7 +79,8 @@ def _taken_apart(error: BaseException) -> Iterator[Finding]:
     for each in _causes(error):
         if isinstance(each, BuildFailed):
             where = f"{each.file}:{each.line}" if each.file and each.line else ""
-            yield refuse("build_failed", where, each.what).finding()
+            step = each.what.removeprefix("the build failed at ")
+            yield refuse("build_failed", where, each.what, step=step).finding()
         elif isinstance(each, ContainerFailed):
             yield refuse("container_failed", "", each.what.partition("\n")[0]).finding()
 

@@ -46,7 +46,7 @@ CARRIED: Mapping[str, tuple[Text, Text, Text]] = {
         {"en": "{meant}", "ja": "同じコマンドを自分の端末で試してください"},
     ),
     "build_failed": (
-        {"en": "{value}", "ja": "ビルドに失敗しました: {value}"},
+        {"en": "{value}", "ja": "ビルドに失敗しました: {step}"},
         {"en": "without an image there is nothing to check", "ja": "イメージがないと確認できません"},
         _LOG,
     ),

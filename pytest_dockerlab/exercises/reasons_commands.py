@@ -32,7 +32,10 @@ COMMANDS: Mapping[str, tuple[Text, Text, Text]] = {
     "redirection": (
         {"en": "a redirection: {value}", "ja": "リダイレクト {value} があります"},
         _NO_SHELL,
-        {"en": "leave it out; the grader reads the output itself", "ja": "不要です。出力は採点側が読み取ります"},
+        {
+            "en": "leave it out, the grader reads the output itself; docker save has -o FILE, docker load -i FILE",
+            "ja": "不要です。出力は採点側が読み取ります。docker save には -o、docker load には -i があります",
+        },
     ),
     "substitution": (
         {"en": "a substitution that is not known here: {value}", "ja": "使えない置換です: {value}"},

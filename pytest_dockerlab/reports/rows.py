@@ -85,7 +85,7 @@ def _row(check: CheckScore, graded: Graded, view: View) -> Row:
     findings: tuple[Finding, ...] = ()
     foreign = False
     if check.outcome == "blocked":
-        message = word("blocked", view.lang, names=", ".join(_names(check, graded, view)))
+        message = word("blocked", view.lang, names=word("comma", view.lang).join(_names(check, graded, view)))
     elif check.outcome == "not_gradable":
         message = word("not_judged", view.lang)
         if view.everything:  # the reason is of no use to a student, and may name machines

@@ -27,6 +27,7 @@ WORDS: Mapping[str, Mapping[Language, str]] = {
     "where": {"en": "where", "ja": "場所"},
     "details": {"en": "In detail:", "ja": "くわしい内容(一部は英語):"},
     "output": {"en": "last output", "ja": "最後の出力"},
+    "comma": {"en": ", ", "ja": "、"},
     "blocked": {
         "en": "Not carried out, because this failed first: {names}.",
         "ja": "先に次の項目が不合格だったため、実施していません: {names}",

@@ -115,6 +115,22 @@ def test_a_failed_build_shows_its_step_and_the_end_of_its_log() -> None:
     assert result.output == "\\x1b[31mE: no package"
 
 
+def test_what_failed_is_told_in_every_language() -> None:
+    """A build's step and a container's end, taken apart; the message stays whole."""
+    failed = errors.BuildFailed(
+        "the build failed at [2/2] RUN false with exit code 1", file="ex1/Dockerfile", line=2, log="no"
+    )
+    (finding,) = result_of("ex1/a", failed).findings
+    assert (finding.what, finding.where) == ("the build failed at [2/2] RUN false with exit code 1", "ex1/Dockerfile:2")
+    assert finding.in_language("ja").what == "ビルドに失敗しました: [2/2] RUN false with exit code 1"
+    result = result_of("ex1/a", errors.ContainerFailed("container ex ended with exit code 1\n  its log"))
+    assert "its log" in result.message
+    assert result.findings[0].what == "container ex ended with exit code 1"
+    assert "コンテナー" in result.findings[0].in_language("ja").what
+    assert result_of("ex1/a", AssertionError("no")).findings == ()
+    assert result_of("ex1/a", errors.EngineError("gone")).findings == ()
+
+
 def test_findings_are_kept_apart_and_in_the_message() -> None:
     """What was expected and found can be shown in its own place."""
     result = result_of("ex1/a", CheckFailed([Finding(what="port", expected="80", found="::set-output::")]))

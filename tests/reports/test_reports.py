@@ -24,6 +24,7 @@ from pytest_dockerlab.errors import UsageError
 from pytest_dockerlab.exercises.graph import course_of
 from pytest_dockerlab.exercises.model import LANGUAGES, Check, Course, Graded, Result
 from pytest_dockerlab.exercises.record import from_record
+from pytest_dockerlab.exercises.refusal import refuse
 from pytest_dockerlab.exercises.score import score
 from pytest_dockerlab.findings import Finding
 from pytest_dockerlab.reports.classroom import render_runners
@@ -341,12 +342,47 @@ def test_the_students_report_in_japanese() -> None:
         assert word not in text
 
 
+def failed(*findings: Finding) -> Graded:
+    """A submission whose one check failed for these reasons."""
+    check = Check(id="ex1/a", exercise="ex1", title={"en": "a", "ja": "い"}, hint={"en": "try", "ja": "試す"})
+    result = Result(check="ex1/a", outcome="failed", message="\n".join(map(str, findings)), findings=findings)
+    return score(course_of([check]), [result], student="ann")
+
+
+def test_a_refusal_is_told_in_the_readers_language() -> None:
+    """On disk it has both; where all is in Japanese it reads as the English report does."""
+    graded = failed(refuse("pipe", "run.txt:1", "| cat").finding())
+    assert from_record(read("json", render("json", graded))) == graded
+    for lang, said, why, hint in (
+        ("en", "a pipe", "why it matters", "hint"),
+        ("ja", "パイプ", "理由", "ヒント"),
+    ):
+        text = render("markdown", graded, View(lang=lang))  # type: ignore[arg-type]
+        order = [text.index(part) for part in (said, f"{why}:", f"**{hint}:**")]
+        assert order == sorted(order)
+        assert "英語" not in text
+    assert "パイプ" in rows_of(graded, View(lang="ja"))[0].message
+
+
+def test_what_is_in_english_alone_comes_after_the_hint() -> None:
+    """And is said to be; an English reader sees no difference."""
+    english = Finding(what="no curl")
+    for findings in ((english,), (english, refuse("pipe", "run.txt:1", "| cat").finding())):
+        text = render("markdown", failed(*findings), View(lang="ja"))
+        order = [text.index(part) for part in ("**ヒント:** 試す", "英語", "no curl")]
+        assert order == sorted(order)
+        text = render("markdown", failed(*findings), View(lang="en"))
+        assert text.index("no curl") < text.index("**hint:** try")
+        assert "In detail" not in text
+
+
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_nothing_of_a_student_is_markup_or_a_command(name: str, lang: Any) -> None:
     """Escapes, CI commands, HTML, tables, formulas, code fences in messages, findings, output and the name."""
     check = Check(id="ex1/a", exercise="ex1", title={"en": "a"})
-    for findings in ((), (Finding(what=NASTY, expected=NASTY, found=NASTY, where=NASTY),)):
+    nasty = Finding(what=NASTY, expected=NASTY, found=NASTY, where=NASTY)
+    for findings in ((), (nasty,), (replace(nasty, translations={"ja": nasty}),)):
         result = Result(check="ex1/a", outcome="failed", message=NASTY, findings=findings, output=NASTY)
         text = render(
             name, score(course_of([check]), [result], student=f"=cmd|{NASTY}"), View(lang=lang, everything=True)
