@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,10 +13,11 @@ from pytest_dockerlab.engine.results import LayerTransfer, Transfer
 from pytest_dockerlab.engine.shelf import Shelf, usual_place
 from pytest_dockerlab.engine.translate import error_of, pull_error
 from pytest_dockerlab.errors import EngineError, NotFound
+from pytest_dockerlab.foreign import mapping, rows, text
 from pytest_dockerlab.image.inspect import engine_history, image_from_inspect
 from pytest_dockerlab.image.instructions import with_empty_layers
 from pytest_dockerlab.image.model import Image
-from pytest_dockerlab.platforms import Platform
+from pytest_dockerlab.platforms import Platform, same
 from pytest_dockerlab.reference import DOCKER_HUB, Reference
 
 if TYPE_CHECKING:
@@ -112,7 +114,33 @@ class Images:
         if platform is not None:
             params["platform"] = str(platform)
         pulled = self._transfer("/images/create", params, name, ref, on_progress)
+        if platform is not None and self._engine.info.containerd_store and not name.digest:
+            pulled = replace(pulled, image=self._alone(ref, name, platform))
         return replace(pulled, layers=(*self._unmentioned(ref, pulled), *pulled.layers))
+
+    def _alone(self, ref: str, name: Reference, platform: Platform) -> str:
+        """Let a name that was pulled for a platform mean that platform's image, and return its id.
+
+        As it is with graph drivers. In containerd's store the name stands for the list of all platforms, and what an
+        engine makes of it depends on who asks: inspect (before API 1.49), save and a container's files take its own.
+        """
+        if not self._api.at_least("1.48"):
+            return self.id(ref)
+        said = self._api.json("GET", f"/images/{ref}/json", params={"manifests": True}, about=f"image {ref!r}")
+        for row in rows(said.get("Manifests"), "Manifests"):
+            descriptor = mapping(mapping(row, "a manifest").get("Descriptor"), "Descriptor")
+            there = mapping(descriptor.get("platform"), "platform")
+            found = Platform(*(text(there.get(part), part) for part in ("os", "architecture", "variant")))
+            if same(found, platform) and descriptor.get("digest") != said.get("Id"):
+                exact = replace(name, tag="", digest=text(descriptor.get("digest"), "digest")).familiar
+                self._transfer("/images/create", {"fromImage": exact}, name, exact, None)
+                # By a name between the two: to remove a digest's takes off all names of the repository that mean it.
+                between = f"dockerlab/pulled-{uuid.uuid4().hex}"
+                self.tag(exact, between)
+                self.remove(exact)
+                self.tag(between, ref)
+                self.remove(between)
+        return self.id(ref)
 
     def _unmentioned(self, ref: str, pulled: Transfer) -> tuple[LayerTransfer, ...]:
         """Layers that were there already: containerd's store does not speak of them, as the graph drivers do.
