@@ -6,7 +6,7 @@ import re
 import statistics
 from dataclasses import dataclass
 
-__all__ = ["Row", "Table", "replaced", "section"]
+__all__ = ["Listing", "Row", "Table", "replaced", "section"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +52,30 @@ class Table:
         return f"**{self.title}** ({rounds} {'round' if rounds == 1 else 'rounds'})\n\n{text}\n"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """What is no time, or has no peer.
+
+    Attributes:
+        head: of the columns; the first one names the rows.
+    """
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def markdown(self) -> str:
+        """As it stands."""
+        lines = [self.head, ("---", *["--:"] * (len(self.head) - 1)), *self.rows]
+        text = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+        return f"**{self.title}**\n\n{text}\n"
+
+
 def _seconds(value: float) -> str:
     return f"{value:.2f} s" if value >= 1 else f"{value * 1000:.0f} ms"
 
 
-def section(about: str, tables: tuple[Table, ...]) -> str:
+def section(about: str, tables: tuple[Table | Listing, ...]) -> str:
     """What stands between a job's marks on the page.
 
     Args:

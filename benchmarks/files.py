@@ -26,11 +26,13 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from benchmarks.bench import Bench
-from benchmarks.figures import Row, Table
+from benchmarks.figures import Listing, Row, Table
 
 __all__ = ["file_checks", "index_costs", "print_ratios", "tables"]
 
 CHECKS = 60
+# Name, number of files, size of each.
+SHAPES = (("1 GB in 2,000 files", 2_000, 500 * 1024), ("100,000 files", 100_000, 100))
 OURS = """
 import pytest
 from pytest_dockerlab import assert_file, assert_mode, assert_owner
@@ -172,13 +174,22 @@ def _index(url: str, image: str, environ: Mapping[str, str]) -> None:
     subprocess.run([sys.executable, "-c", script, url, image], env=environ, check=True)
 
 
-def tables(bench: Bench) -> Iterator[Table]:
-    """File checks, compared with the peer that does them by exec."""
+def tables(bench: Bench) -> Iterator[Table | Listing]:
+    """File checks, compared with the peer that does them by exec; and what an image's index costs."""
     image = bench.lab.image("python:3.10-slim").name
     times = file_checks(bench.url, image, 1 if bench.quick else bench.rounds, Path(bench.peers).parent)
     names = sorted(times, key=lambda name: name != "pytest-testinfra")
     rows = tuple(Row(name=name, seconds=tuple(times[name])) for name in names)
     yield Table(title=f"{CHECKS} file checks of one image: exist, mode, owner", rows=rows)
+    shapes = SHAPES[:0] if bench.quick else SHAPES
+    yield Listing(
+        title="an image's index: made from a saved archive, and looked at again by the next run",
+        head=("", "made", "more memory", "again", "entries"),
+        rows=tuple(
+            (name, f"{seconds:.1f} s", f"{memory:.0f} MB", f"{again:.0f} ms", f"{count:,}")
+            for name, seconds, memory, again, _, count in index_costs(shapes)
+        ),
+    )
 
 
 def print_ratios(times: Mapping[str, Sequence[float]], ours: str) -> None:
@@ -190,9 +201,10 @@ def print_ratios(times: Mapping[str, Sequence[float]], ours: str) -> None:
         print(f"{contender:<36}{median:>7.2f}s{min(seconds):>7.2f}s{max(seconds):>7.2f}s{middle / median:>9.2f} of it")
 
 
-def index_costs() -> Iterator[tuple[str, float, float, float, float, int]]:
+def index_costs(
+    shapes: Sequence[tuple[str, int, int]] = SHAPES,
+) -> Iterator[tuple[str, float, float, float, float, int]]:
     """Indexes: name, seconds to make, MB of memory to make, ms to open and look again (by the clock, CPU), entries."""
-    shapes = (("1 GB in 2,000 files", 2_000, 500 * 1024), ("100,000 files", 100_000, 100))
     for name, count, size in shapes:
         with tempfile.TemporaryDirectory() as place:
             image, diff_ids = _saved_image(Path(place), count, size)
