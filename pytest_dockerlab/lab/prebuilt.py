@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import itertools
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from pytest_dockerlab.errors import Conflict, LabError
+from pytest_dockerlab.errors import Conflict, LabError, UsageError
 from pytest_dockerlab.lab.asked import BuildOrder
 from pytest_dockerlab.lab.build import Build
 from pytest_dockerlab.lab.names import own_name, own_repository
 
 if TYPE_CHECKING:
+    from pytest_dockerlab.engine.content import Turn
     from pytest_dockerlab.engine.engine import Engine
     from pytest_dockerlab.lab.building import Builder
     from pytest_dockerlab.lab.removal import Remover
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["Prebuilt", "may_be_built_ahead"]
 
 _MOST = 4
+# Seconds that a run waits at its end for a build that is cancelled: its turn may be long in coming.
+_PATIENCE = 10.0
 
 
 def may_be_built_ahead(order: BuildOrder) -> bool:
@@ -78,7 +82,8 @@ class Prebuilt:
         on_built: called, in another thread, when one more image is there.
         """
         self._engine = engine
-        self._builder = builder
+        # Where it waits for its turn, it may be all over when that comes.
+        self._builder = builder if builder.turn is None else replace(builder, turn=partial(self._in_turn, builder.turn))
         self._remover = remover
         self._release = release
         self._on_built = on_built
@@ -136,11 +141,11 @@ class Prebuilt:
             self._changed.notify_all()
         for item in items:
             self._drop(item)
-        if self._thread is not None:
-            while self._thread.is_alive():
-                if self._busy:
-                    self._cut()  # again and again: it may have been about to send its request
-                self._thread.join(0.2)
+        deadline = time.monotonic() + _PATIENCE
+        while self._thread is not None and self._thread.is_alive() and time.monotonic() < deadline:
+            if self._busy:
+                self._cut()  # again and again: it may have been about to send its request
+            self._thread.join(0.2)
 
     # What is needed now
 
@@ -188,6 +193,13 @@ class Prebuilt:
             return False  # the build itself will say what is wrong
 
     # Building
+
+    @contextlib.contextmanager
+    def _in_turn(self, turn: Turn, content: str) -> Iterator[None]:
+        with turn(content):
+            if self._closed:
+                raise UsageError("the run has ended", remedy="build in time")
+            yield
 
     def _build_all(self) -> None:
         self._cut = self._engine.api.cutter()

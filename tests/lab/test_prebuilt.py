@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_dockerlab.engine.content import Turn
 from pytest_dockerlab.engine.engine import Engine
+from pytest_dockerlab.lab import prebuilt
 from pytest_dockerlab.lab.asked import BuildOrder, read_build
 from pytest_dockerlab.lab.build import Build
 from pytest_dockerlab.lab.building import Bases, Builder
@@ -26,12 +30,14 @@ PATIENCE = 120.0
 class Yard:
     """What builds ahead, for a run of its own, and what is on the engine of that run."""
 
-    def __init__(self, engine: Engine, bases: Bases) -> None:
+    def __init__(self, engine: Engine, bases: Bases, turn: Turn | None = None) -> None:
         self.engine = engine
         self.run = secrets.token_hex(4)
         self.remover = Remover()
         self.recorder = Recorder()
-        self.builder = Builder(engine=engine, ensure=bases.ensure, recorder=self.recorder, scope="", on_progress=None)
+        self.builder = Builder(
+            engine=engine, ensure=bases.ensure, recorder=self.recorder, scope="", on_progress=None, turn=turn
+        )
         self.prebuilt = Prebuilt(engine, self.builder, self.remover, lambda names: None, self.run)
 
     def want(self, step: str, **settings: Any) -> BuildOrder:
@@ -107,6 +113,30 @@ def test_what_comes_after_a_failure_waits_for_it(yard: Yard) -> None:
         assert yard.there() == set()
     yard.until(1)
     assert yard.take(fine) is not None
+
+
+def test_what_waits_for_its_turn_at_the_end_is_not_built(
+    engine: Engine, bases: Bases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another worker builds the same for long: the run ends without waiting for it, and nothing is built after that."""
+    monkeypatch.setattr(prebuilt, "_PATIENCE", 0.0)
+    waits, free = threading.Event(), threading.Event()
+
+    @contextmanager
+    def turn(content: str) -> Iterator[None]:
+        waits.set()
+        free.wait(PATIENCE)
+        yield
+
+    yard = Yard(engine, bases, turn)
+    yard.prebuilt.order([yard.want("ENV D=1")])
+    assert waits.wait(PATIENCE)
+    yard.prebuilt.close()
+    (builder,) = (thread for thread in threading.enumerate() if thread.name == "dockerlab-builder")
+    free.set()
+    builder.join(PATIENCE)
+    yard.remover.close()
+    assert yard.recorder.builds == []
 
 
 @pytest.mark.parametrize(

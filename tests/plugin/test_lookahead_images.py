@@ -63,6 +63,7 @@ SHARED = (
     first = image_fixture(TEXT + "RUN echo first\\n", labels={"mark": "first" + N})
     two = image_fixture(TEXT + "RUN echo two\\n", labels={"mark": "two" + N}, scope="module")
     again = image_fixture(TEXT, labels={"mark": "again" + N}, scope="function")
+    late = image_fixture(TEXT + "RUN echo late\\n", labels={"mark": "late" + N}, ahead=False)
     box = container_fixture(two, ["true"])
 
     def test_in_the_body(lab):
@@ -85,12 +86,17 @@ SHARED = (
     @pytest.mark.parametrize("number", range(2))
     def test_again(again, number):
         note(again)
+        time.sleep(0.1 * number)
+        assert there("late") == set()
+
+    def test_late(late):
+        note(late)
 
     def test_in_the_body_again(lab, two):
         note(lab.build(TEXT + "RUN echo two\\nRUN echo three\\n"))
 """
 )
-SEEN = ["[False] 1", *["[True, False] 1"] * 2, *["[True] 1"] * 2, "[True, True, False] 1"]
+SEEN = ["[False] 1", *["[True, False] 1"] * 2, *["[True] 1"] * 2, "[True, False] 1", "[True, True, False] 1"]
 
 
 def test_steps_say_the_same_whether_built_ahead_or_in_time(
@@ -99,15 +105,15 @@ def test_steps_say_the_same_whether_built_ahead_or_in_time(
     """Images that begin alike keep their order; nothing is built before a test that builds the same; none is left."""
     pytester.makepyfile(SHARED)
     plain = pytester.runpytest_subprocess("--dockerlab-lookahead=off")
-    plain.assert_outcomes(passed=7)
+    plain.assert_outcomes(passed=8)
     assert notes(pytester.path) == SEEN
     monkeypatch.setenv("AHEAD", "1")
     ahead = pytester.runpytest_subprocess("--dockerlab-lookahead=declared")
-    ahead.assert_outcomes(passed=7)
+    ahead.assert_outcomes(passed=8)
     assert notes(pytester.path) == SEEN
     assert builds(ahead) == f"{builds(plain)}; 4 of them ahead"
     nonce = (pytester.path / "nonce").read_text()
-    assert [left(engine, mark + nonce) for mark in ("first", "two", "again")] == [()] * 3
+    assert [left(engine, mark + nonce) for mark in ("first", "two", "again", "late")] == [()] * 4
 
 
 def test_what_was_changed_since_is_built_again(pytester: pytest.Pytester, engine: Lab) -> None:
