@@ -1,4 +1,4 @@
-"""The ``dockerlab`` program: doctor, ping, up, down, sweep, bases, report, grade, new-course."""
+"""The ``dockerlab`` program: doctor, ping, up, down, sweep, bases, report, grade, worker, new-course."""
 
 from __future__ import annotations
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_dockerlab.engine import private
 from pytest_dockerlab.engine.discovery import obtain
+from pytest_dockerlab.engine.endpoint import Endpoint
 from pytest_dockerlab.errors import UsageError
 from pytest_dockerlab.exercises.model import Graded, Language
 from pytest_dockerlab.grade.batch import Batch, Job, grade
@@ -23,7 +24,7 @@ from pytest_dockerlab.reports.formats import FORMATS, render
 from pytest_dockerlab.reports.rows import View
 from pytest_dockerlab.settings import Settings
 
-__all__ = ["Asked", "grade_class", "self_test"]
+__all__ = ["Asked", "Work", "grade_class", "self_test", "work"]
 
 _UNGRADED = 3
 
@@ -40,6 +41,8 @@ class Asked:
         rerun: not gradable ones among them don't.
         formats: reports beside the JSON.
         timeout: seconds for one submission.
+        broker: address of the broker behind which workers grade; ``""`` to grade here.
+        wait: seconds without a worker, after which it is given up.
     """
 
     course: Path
@@ -52,6 +55,8 @@ class Asked:
     formats: tuple[str, ...] = ()
     lang: Language = "en"
     timeout: float = 1800.0
+    broker: str = ""
+    wait: float = 60.0
 
 
 def grade_class(asked: Asked, settings: Settings, tell: Callable[[str], None]) -> int:
@@ -109,18 +114,26 @@ def _results(
     done = dict(before)
     if jobs:
         kept = f"; {len(before) - len(again & set(before))} are there already" if len(again) < len(students) else ""
-        tell(f"grading {len(jobs)} submissions, {asked.jobs} at a time{kept}")
-        with scratch() as own, _engine(settings, tell) as environ:
+        at_once = "" if asked.broker else f", {asked.jobs} at a time"
+        tell(f"grading {len(jobs)} submissions{at_once}{kept}")
+        with scratch() as own:
             batch = Batch(
                 course=course,
                 jobs=asked.jobs,
                 timeout=asked.timeout,
-                environ=environ,
+                environ={},
                 scratch=own,
                 beside=beside,
                 tell=tell,
             )
-            done |= grade(batch, jobs)
+            if asked.broker:
+                from pytest_dockerlab.grade.remote import grade_remotely
+
+                second = frozenset(again & set(before))
+                done |= grade_remotely(batch, asked.broker, jobs, again=second, wait=asked.wait)
+            else:
+                with _engine(settings, tell) as endpoint:
+                    done |= grade(replace(batch, environ=_environ(endpoint, settings)), jobs)
     return {name: done[name] for name in students if name in done}
 
 
@@ -142,7 +155,8 @@ def self_test(
         0, or 1 if something does not hold.
     """
     course = Course.at(folder)
-    with scratch() as own, _engine(settings, tell) as environ:
+    with scratch() as own, _engine(settings, tell) as endpoint:
+        environ = _environ(endpoint, settings)
         batch = Batch(course=course, jobs=jobs, timeout=timeout, environ=environ, scratch=own, tell=tell)
         known = batch.known()
         proof = prove(batch, chosen(known, only), every=known.exercises)
@@ -157,6 +171,42 @@ def self_test(
     return 1 if lines else 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What the command line asks of a worker.
+
+    Attributes:
+        kinds: of queues.
+    """
+
+    course: Path
+    broker: str
+    jobs: int = 1
+    kinds: tuple[str, ...] = ("first", "rerun")
+
+
+def work(asked: Work, settings: Settings, tell: Callable[[str], None]) -> int:
+    """Grade what comes from a broker, until told to end. Returns: 0, or 1 if the engine was lost.
+
+    Raises:
+        UsageError: what was asked can't be meant.
+        BrokerLost: nothing answers there.
+        EngineError: there is no engine.
+    """
+    from pytest_dockerlab.grade.broker import reach
+    from pytest_dockerlab.grade.origin import course_digest
+    from pytest_dockerlab.grade.worker import Grader, serve
+
+    course = Course.at(asked.course)
+    # Better heard now than after an engine was started for nothing.
+    reach(asked.broker)
+    with scratch() as own, _engine(settings, tell) as endpoint:
+        batch = Batch(course=course, jobs=asked.jobs, environ=_environ(endpoint, settings), scratch=own, tell=tell)
+        digest = course_digest(course)
+        grader = Grader(batch=batch, course=digest, nothing=batch.known(), endpoint=endpoint)
+        return serve(grader, asked.broker, asked.kinds)
+
+
 def _again(result: Graded, asked: Asked, *, old: bool) -> bool:
     if old and asked.resume:
         return True
@@ -166,15 +216,20 @@ def _again(result: Graded, asked: Asked, *, old: bool) -> bool:
 
 
 @contextmanager
-def _engine(settings: Settings, tell: Callable[[str], None]) -> Iterator[Mapping[str, str]]:
-    """One engine for all, so that bases stay warm. Yields: what says so to a process's environment."""
+def _engine(settings: Settings, tell: Callable[[str], None]) -> Iterator[Endpoint]:
+    """One engine for all, so that bases stay warm."""
     endpoint = obtain(settings, owner_pid=os.getpid(), on_progress=tell)
     ours = endpoint.private and endpoint.source != "dockerlab up"
     try:
-        yield {"DOCKERLAB_ENGINE": endpoint.url, "DOCKERLAB_BASES": settings.bases, "DOCKERLAB_MIRROR": settings.mirror}
+        yield endpoint
     finally:
         if ours:
             private.stop(endpoint)
+
+
+def _environ(endpoint: Endpoint, settings: Settings) -> Mapping[str, str]:
+    """What says to a process which engine it has."""
+    return {"DOCKERLAB_ENGINE": endpoint.url, "DOCKERLAB_BASES": settings.bases, "DOCKERLAB_MIRROR": settings.mirror}
 
 
 def _report(asked: Asked, results: Mapping[str, Graded]) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_dockerlab.grade.course import Course
+from tests.classroom import brokered
 from tests.classroom.made import Expected, checks_of, differences, make
 
 ROOT = Path(__file__).parents[2]
@@ -42,8 +43,8 @@ class Class:
 
     def command(self, *more: str) -> list[str]:
         """Grades it."""
-        words = [sys.executable, "-m", "pytest_dockerlab", "grade", str(self.place / "class"), *more]
-        return [*words, "--course", str(self.course), "--out", str(self.out), "--jobs", str(self.jobs)]
+        words = ["grade", str(self.place / "class"), "--course", str(self.course), "--out", str(self.out), *more]
+        return [sys.executable, "-m", "pytest_dockerlab", *words, "--jobs", str(self.jobs)]
 
 
 def whole(made: Class) -> None:
@@ -60,8 +61,21 @@ def killed(made: Class) -> None:
     subprocess.run(made.command("--resume"), check=False, stdout=subprocess.DEVNULL)
 
 
+def broker(made: Class) -> None:
+    """By two workers with an engine each, the first of which is killed."""
+    own = {"DOCKERLAB_ENGINE": "private"}
+    with brokered.redis() as url:
+        said = brokered.one_killed(url, made.course, made.place, made.command()[3:], own, own)
+    print("\n".join(line for line in said.splitlines() if "gone" in line))
+
+
 # Name → which order, and how it is graded.
-WAYS: dict[str, tuple[int, Callable[[Class], None]]] = {"whole": (0, whole), "order": (1, whole), "killed": (0, killed)}
+WAYS: dict[str, tuple[int, Callable[[Class], None]]] = {
+    "whole": (0, whole),
+    "order": (1, whole),
+    "killed": (0, killed),
+    "broker": (0, broker),
+}
 
 
 def main() -> int:
