@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 __all__ = ["PACKAGE", "Worker", "missing", "one_killed", "redis", "start", "until"]
@@ -73,6 +73,14 @@ class Worker:
         """Whether it has said this, or ended."""
         return text in self.log.read_text("utf-8") or self.process.poll() is not None
 
+    def children(self) -> set[str]:
+        """Pids of the processes that it has started and that live."""
+        found: set[str] = set()
+        for path in Path(f"/proc/{self.process.pid}/task").glob("*/children"):
+            with suppress(OSError):  # the thread has ended
+                found.update(path.read_text().split())
+        return found
+
     def __enter__(self) -> Worker:
         return self
 
@@ -114,8 +122,11 @@ def one_killed(url: str, course: Path, place: Path, batch: list[str], *environs:
         ]
         for each in workers:
             until(lambda each=each: each.said("ready for redis"))  # type: ignore[misc]
+        idle = workers[0].children()
         grading = start(batch, url)
         until(lambda: grading.poll() is not None or workers[0].said(" of "))
+        # Between two submissions it would have nothing to lose.
+        until(lambda: grading.poll() is not None or workers[0].children() - idle)
         workers[0].process.kill()
         _, said = grading.communicate()
         assert grading.returncode == 0, said + "".join(each.log.read_text("utf-8") for each in workers)

@@ -73,7 +73,15 @@ def checks_of(course: Course, scratch: Path) -> list[Check]:
 
 
 def make(
-    course: Course, checks: Sequence[Check], folder: Path, *, size: int, seed: int, order: int = 0, most: int = 4
+    course: Course,
+    checks: Sequence[Check],
+    folder: Path,
+    *,
+    size: int,
+    seed: int,
+    order: int = 0,
+    exercises: Sequence[str] = (),
+    most: int = 3,
 ) -> dict[str, Expected]:
     """Make a class.
 
@@ -83,26 +91,29 @@ def make(
         size: students.
         seed: decides what they hand in.
         order: decides their names, and so who is graded first.
-        most: exercises that one of them hands in.
+        exercises: that are handed in by anybody; by default all.
+        most: of them that one hands in.
 
     Returns:
         student → what it must get.
     """
     drawn, names = random.Random(seed), [f"s{number:03}" for number in range(size)]
     random.Random(order).shuffle(names)
-    exercises = list(dict.fromkeys(check.exercise for check in checks))
-    return {name: _student(course, checks, folder / name, exercises, drawn, most) for name in names}
+    chosen = exercises or list(dict.fromkeys(check.exercise for check in checks))
+    return {
+        name: _student(course, checks, folder / name, sorted(drawn.sample(chosen, min(most, len(chosen)))), drawn)
+        for name in names
+    }
 
 
 def _student(
-    course: Course, checks: Sequence[Check], folder: Path, exercises: list[str], drawn: random.Random, most: int
+    course: Course, checks: Sequence[Check], folder: Path, handed: list[str], drawn: random.Random
 ) -> Expected:
     folder.mkdir(parents=True)
     failing: set[str] = set()
     what: dict[str, str] = {}
     known = True
-    handed = sorted(drawn.sample(exercises, min(most, len(exercises))))
-    for exercise in exercises:
+    for exercise in dict.fromkeys(check.exercise for check in checks):
         kind = drawn.choices(list(_KINDS), list(_KINDS.values()))[0] if exercise in handed else "missing"
         own = folder / exercise
         variants = sorted(path for path in (course.folder / kind / exercise).glob("*") if path.is_dir())

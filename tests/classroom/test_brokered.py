@@ -16,13 +16,12 @@ from pytest_dockerlab.engine import install
 from pytest_dockerlab.errors import InstallFailed
 from pytest_dockerlab.grade.broker import TASK, application, queue
 from pytest_dockerlab.grade.course import Course
+from pytest_dockerlab.grade.new_course import write_course
 from pytest_dockerlab.grade.origin import course_digest, our_version
 from pytest_dockerlab.settings import read_settings
 from tests.classroom import brokered
 from tests.classroom.made import checks_of, differences, make
 
-ROOT = Path(__file__).parents[2]
-COURSE = Course(folder=ROOT / "tests" / "exercises_course")
 PLAIN = """
 import pathlib
 import pytest
@@ -83,15 +82,18 @@ def command(place: Path, course: Path, *more: str) -> list[str]:
 @pytest.mark.usefixtures("private_engines")
 def test_a_worker_that_is_killed_costs_nobody_a_point(redis: str, tmp_path: Path) -> None:
     """Two workers with an engine each; one is killed while it grades: what it had is graded by the other."""
-    expected = make(COURSE, checks_of(COURSE, tmp_path), tmp_path / "class", size=8, seed=3)
-    batch = ["grade", str(tmp_path / "class"), "--course", str(COURSE.folder), "--out", str(tmp_path / "out")]
-    said = brokered.one_killed(redis, COURSE.folder, tmp_path, batch, *[{"DOCKERLAB_ENGINE": "private"}] * 2)
+    write_course(tmp_path / "course")
+    course = Course.at(tmp_path / "course")
+    expected = make(course, checks_of(course, tmp_path), tmp_path / "class", size=8, seed=3)
+    said = brokered.one_killed(
+        redis, course.folder, tmp_path, command(tmp_path, course.folder), *[{"DOCKERLAB_ENGINE": "private"}] * 2
+    )
     assert differences(tmp_path / "out", expected) == []
     assert "is gone: sent again" in said
     assert "8 of 8 done in" in said
     assert brokered.PASSWORD not in said
     logs = [(tmp_path / f"worker{number}.log").read_text("utf-8") for number in (0, 1)]
-    assert all(" of 7 (" in log for log in logs)
+    assert all(" of 9 (" in log for log in logs)
     assert not any(brokered.PASSWORD in log for log in logs)
 
 

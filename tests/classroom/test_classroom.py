@@ -14,17 +14,25 @@ import pytest
 
 from pytest_dockerlab import Lab
 from pytest_dockerlab.grade.course import Course
+from pytest_dockerlab.grade.new_course import write_course
 from tests.classroom.made import Expected, checks_of, differences, make
 
 ROOT = Path(__file__).parents[2]
-COURSE = Course(folder=ROOT / "tests" / "exercises_course")
 
 
-def test_a_class_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
+    """The one that dockerlab new-course writes: small, and as good as any."""
+    folder = tmp_path_factory.mktemp("new") / "course"
+    write_course(folder)
+    return Course.at(folder)
+
+
+def test_a_class_is_the_same_for_the_same_seed(course: Course, tmp_path: Path) -> None:
     """Another order gives others the same submissions; another seed is another class."""
-    checks = checks_of(COURSE, tmp_path)
+    checks = checks_of(course, tmp_path)
     classes = {
-        name: make(COURSE, checks, tmp_path / name, size=30, seed=seed, order=order)
+        name: make(course, checks, tmp_path / name, size=30, seed=seed, order=order)
         for name, seed, order in (("one", 1, 0), ("same", 1, 0), ("order", 1, 5), ("other", 2, 0))
     }
     assert classes["one"] == classes["same"]
@@ -59,18 +67,18 @@ def test_a_difference_is_found(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.requires("local_files", "memory_limit", "cpu_limit", "pids_limit")
+@pytest.mark.requires("memory_limit", "cpu_limit", "pids_limit")
 def test_a_class_is_graded_as_it_must_be_though_its_batch_is_killed(
-    tmp_path: Path, lab_session: Lab, monkeypatch: pytest.MonkeyPatch
+    course: Course, tmp_path: Path, lab_session: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """kill -9 in the middle, --resume: the points are those of what each handed in."""
-    lab_session.image("ubuntu:latest")
+    lab_session.image("alpine")
     monkeypatch.setenv("DOCKERLAB_ENGINE", lab_session.engine.endpoint.url)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    expected = make(COURSE, checks_of(COURSE, tmp_path), tmp_path / "class", size=10, seed=11)
+    expected = make(course, checks_of(course, tmp_path), tmp_path / "class", size=10, seed=11)
     out = tmp_path / "out"
     command = [sys.executable, "-m", "pytest_dockerlab", "grade", str(tmp_path / "class"), "--out", str(out)]
-    command += ["--course", str(COURSE.folder), "--jobs", "2"]
+    command += ["--course", str(course.folder), "--jobs", "2"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as batch:
         while len(list(out.glob("*.json"))) < 4 and batch.poll() is None:
             time.sleep(0.02)
