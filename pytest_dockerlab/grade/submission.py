@@ -141,6 +141,7 @@ class Submission:
         self,
         number: int = 0,
         *,
+        image: Build | None = None,
         timeout: float | None = None,
         env: Mapping[str, str] | None = None,
         network: str = "",
@@ -150,6 +151,7 @@ class Submission:
 
         Args:
             number: of the command, from 0.
+            image: to run instead of the one that the command names: one that the check built with arguments of its own.
             timeout: seconds for each wait; at most (and by default) the policy's.
             env, network, extra_hosts: the check's own, beside and before those of the command; no policy is asked.
 
@@ -161,10 +163,15 @@ class Submission:
         if number >= len(runs):
             self._insist([refuse("no_run", f"{self.exercise}/run.txt", number + 1, count=len(runs))])
         asked = runs[number]
-        own = self._own_image(asked.spec.image)
-        image = self.build(own) if own is not None else asked.spec.image
+        own = self._own_image(asked.spec.image) if image is None else None
         return self.contain(
-            asked, image, owner=self._runs, timeout=timeout, env=env, network=network, extra_hosts=extra_hosts
+            asked,
+            image or (self.build(own) if own is not None else asked.spec.image),
+            owner=self._runs,
+            timeout=timeout,
+            env=env,
+            network=network,
+            extra_hosts=extra_hosts,
         )
 
     def contain(

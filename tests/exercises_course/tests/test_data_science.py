@@ -1,23 +1,20 @@
 """The checks of the exercise data-science; without ``--dockerlab-submission`` they run on the reference.
 
-The installer is a small one of the course's, which writes down how it was called: the image's Dockerfile is what is
-checked. The last check has the stand-in of Anaconda, with a real JupyterLab; it is carried out where
-``DOCKERLAB_COURSE`` is ``full``.
+The installer is a small one of the course's, which writes down how it was called: the Dockerfile is what is checked.
+``tests/exercises_course_slow`` has a check with a real JupyterLab.
 """
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Mapping
 
 import pytest
 
-from pytest_dockerlab import Build, assert_cmd, assert_env, assert_file, assert_jupyter, assert_no_file, assert_workdir
+from pytest_dockerlab import Build, assert_cmd, assert_env, assert_file, assert_no_file, assert_workdir
 from pytest_dockerlab.checks.installer import left_in_no_layer
 from pytest_dockerlab.findings import demand
 from pytest_dockerlab.grade.submission import Submission
-from pytest_dockerlab.stubs import DownloadSite, Installer
+from pytest_dockerlab.stubs import DownloadSite
 
 PREFIX = "/opt/anaconda3"
 COMMAND = ["jupyter", "lab", "--ip=0.0.0.0", "--allow-root", "--LabApp.token=''"]
@@ -32,14 +29,12 @@ ln -s /bin/true %s/bin/pip
 """ % (MARK, *[PREFIX.encode()] * 3)
 # The same address each time, so that the build's cache is found.
 PATH, PORT = "/archive/course/Anaconda3-2021.05-Linux-x86_64.sh", 20_817
-FULL = os.environ.get("DOCKERLAB_COURSE") == "full"
 
 
-def built(submission: Submission, files: Mapping[str, bytes] = {PATH: SMALL}, port: int = PORT) -> Build:
+def built(submission: Submission) -> Build:
     """The image, its installer fetched from a site of ours."""
-    with DownloadSite(files, port=port) as site:
-        address = site.url(next(iter(files)), HOST)
-        return submission.build(args={"INSTALLER_URL": address}, extra_hosts={HOST: "host-gateway"})
+    with DownloadSite({PATH: SMALL}, port=PORT) as site:
+        return submission.build(args={"INSTALLER_URL": site.url(PATH, HOST)}, extra_hosts={HOST: "host-gateway"})
 
 
 @pytest.mark.exercise(
@@ -119,25 +114,3 @@ def test_command(submission: Submission) -> None:
     build = built(submission)
     assert_workdir(build, "/")
     assert_cmd(build, COMMAND)
-
-
-if FULL:
-
-    @pytest.mark.requires("local_files", "loopback_ports")
-    @pytest.mark.exercise(
-        "data-science",
-        "answers",
-        points=2,
-        needs=["installer", "path", "command"],
-        title={"en": "JupyterLab answers, and sees /work", "ja": "JupyterLab が応答し、/work が見える"},
-        hint={
-            "en": 'run.txt: docker run -p 127.0.0.1:8888:8888 -v "$PWD/ds_python:/work" --name my-lab data-science',
-            "ja": 'run.txt: docker run -p 127.0.0.1:8888:8888 -v "$PWD/ds_python:/work" --name my-lab data-science',
-        },
-    )
-    def test_answers(submission: Submission) -> None:
-        """JupyterLab answers on its published port, and a cell sees what the host put into /work."""
-        installer = Installer.here()
-        built(submission, {installer.path: installer.content}, installer.port)
-        submission.write("ds_python/from_host.txt", "from the host")
-        assert_jupyter(submission.run(), cell="print(open('/work/from_host.txt').read())", output="from the host\n")

@@ -73,8 +73,8 @@ def test_killed(submission: Submission) -> None:
     needs="programs",
     title={"en": "A busy program is held back", "ja": "CPU を使いすぎると抑えられる"},
     hint={
-        "en": "The third docker run has less than one CPU: docker run -d --rm --cpus 0.2 limits burn_cpu 1000000",
-        "ja": "3番目の docker run は CPU 1個未満で: docker run -d --rm --cpus 0.2 limits burn_cpu 1000000",
+        "en": "The third docker run has less than one CPU: docker run -d --rm --cpus 0.2 limits burn_cpu 10000000",
+        "ja": "3番目の docker run は CPU 1個未満で: docker run -d --rm --cpus 0.2 limits burn_cpu 10000000",
     },
 )
 def test_throttled(submission: Submission) -> None:
