@@ -42,6 +42,7 @@ TIERS: tuple[tuple[str, int], ...] = (
     ("pytest_dockerlab.errors", 0),
     ("pytest_dockerlab.findings", 0),
     ("pytest_dockerlab.foreign", 0),
+    ("pytest_dockerlab.hosts", 0),
     ("pytest_dockerlab.places", 0),
     ("pytest_dockerlab.platforms", 0),
     ("pytest_dockerlab.quantity", 0),

@@ -26,6 +26,7 @@ from pytest_dockerlab.bases.host import Host
 from pytest_dockerlab.bases.rootfs import Tree
 from pytest_dockerlab.bases.store import Store, StoredImage
 from pytest_dockerlab.build.spec import BuildSpec
+from pytest_dockerlab.engine import private
 from pytest_dockerlab.errors import BaseImageMissing, BuildFailed, NotFound
 from pytest_dockerlab.places import cache_dir
 from pytest_dockerlab.platforms import Platform
@@ -157,6 +158,8 @@ class Maker:
         if recipe.uses_pip:
             (context / "pip.conf").write_text(self._host.pip, encoding="utf-8")
             args["PYTHON_VERSION"] = base.labels.get(PYTHON, "")
+        if fence := private.fence(engine.endpoint.url):
+            args |= fence.args(fence.way_out)
         name = f"dockerlab-making/{recipe.folder}:{uuid.uuid4().hex[:12]}"
         spec = BuildSpec(
             context=context,

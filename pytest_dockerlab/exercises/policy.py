@@ -11,6 +11,7 @@ from typing import Any, Literal, cast, get_args
 
 from pytest_dockerlab.errors import UsageError
 from pytest_dockerlab.exercises.reasons import REASONS
+from pytest_dockerlab.hosts import HostList
 from pytest_dockerlab.quantity import to_bytes, to_nano_cpus, to_seconds
 from pytest_dockerlab.reference import Reference
 
@@ -40,10 +41,12 @@ class Policy:
         downloads: addresses that ADD may fetch from: beginnings such as ``https://example.org/data/``.
         registries: hosts that may be pulled from and pushed to.
         networks: names of networks that containers may join besides ``none`` and ``bridge``.
-        build_network: of RUN steps: ``none``, ``index`` (the package index that the instructor's engine lets
-            through), ``open``.
+        build_network: of RUN steps: ``none``, ``index`` (the hosts in ``index`` and no others), ``open``.
+        index: hosts that ``build_network = "index"`` lets RUN reach over HTTP and HTTPS: ``NAME`` (ports 80 and 443),
+            ``NAME:PORT``, ``*.NAME``. By default those that pip, apt and apk of the usual base images and of the
+            grading machine install from.
         run_network: of containers that ask for none: ``none``, ``bridge`` (if ports are published, else
-            ``none``), ``open`` (the engine's own bridge, with its way out).
+            ``none``; a private engine's has no way out), ``open`` (the engine's own bridge, with its way out).
         permits: reasons (of ``PERMITTABLE``) that are none here, such as ``privileged``.
         unkept: limits (``build_limits``, ``network``) that an engine which can't keep them may go without; else
             nothing is graded there.
@@ -66,6 +69,7 @@ class Policy:
     registries: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
     build_network: BuildNetwork = "index"
+    index: tuple[str, ...] = ()
     run_network: RunNetwork = "bridge"
     permits: tuple[str, ...] = ()
     unkept: tuple[str, ...] = ()
@@ -216,6 +220,12 @@ def _addresses(value: object) -> tuple[str, ...]:
     return addresses
 
 
+def _hosts(value: object) -> tuple[str, ...]:
+    names = _names(value)
+    HostList(names)
+    return names
+
+
 def _unkept(value: object) -> tuple[str, ...]:
     names = _names(value)
     for name in names:
@@ -270,6 +280,7 @@ _READERS: Mapping[str, Callable[[Any], object]] = {
     "registries": _names,
     "networks": _names,
     "build_network": _one_of(BuildNetwork),
+    "index": _hosts,
     "run_network": _one_of(RunNetwork),
     "permits": _names,
     "unkept": _unkept,

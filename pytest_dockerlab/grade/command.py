@@ -15,6 +15,8 @@ from pytest_dockerlab.errors import UsageError
 from pytest_dockerlab.exercises.model import Graded, Language
 from pytest_dockerlab.grade.batch import Batch, Job, grade
 from pytest_dockerlab.grade.course import Course
+from pytest_dockerlab.grade.fence import fence_of
+from pytest_dockerlab.grade.limits import refuse_unkept
 from pytest_dockerlab.grade.origin import origin, stale, tell_of_stale
 from pytest_dockerlab.grade.prove import chosen, prove
 from pytest_dockerlab.grade.results import find_submissions, held, read_result, result_file, write
@@ -132,7 +134,7 @@ def _results(
                 second = frozenset(again & set(before))
                 done |= grade_remotely(batch, asked.broker, jobs, again=second, wait=asked.wait)
             else:
-                with _engine(settings, tell) as endpoint:
+                with _engine(course, settings, tell) as endpoint:
                     done |= grade(replace(batch, environ=_environ(endpoint, settings)), jobs)
     return {name: done[name] for name in students if name in done}
 
@@ -155,7 +157,7 @@ def self_test(
         0, or 1 if something does not hold.
     """
     course = Course.at(folder)
-    with scratch() as own, _engine(settings, tell) as endpoint:
+    with scratch() as own, _engine(course, settings, tell) as endpoint:
         environ = _environ(endpoint, settings)
         batch = Batch(course=course, jobs=jobs, timeout=timeout, environ=environ, scratch=own, tell=tell)
         known = batch.known()
@@ -200,7 +202,7 @@ def work(asked: Work, settings: Settings, tell: Callable[[str], None]) -> int:
     course = Course.at(asked.course)
     # Better heard now than after an engine was started for nothing.
     reach(asked.broker)
-    with scratch() as own, _engine(settings, tell) as endpoint:
+    with scratch() as own, _engine(course, settings, tell) as endpoint:
         batch = Batch(course=course, jobs=asked.jobs, environ=_environ(endpoint, settings), scratch=own, tell=tell)
         digest = course_digest(course)
         grader = Grader(batch=batch, course=digest, nothing=batch.known(), endpoint=endpoint)
@@ -216,11 +218,13 @@ def _again(result: Graded, asked: Asked, *, old: bool) -> bool:
 
 
 @contextmanager
-def _engine(settings: Settings, tell: Callable[[str], None]) -> Iterator[Endpoint]:
-    """One engine for all, so that bases stay warm."""
-    endpoint = obtain(settings, owner_pid=os.getpid(), on_progress=tell)
+def _engine(course: Course, settings: Settings, tell: Callable[[str], None]) -> Iterator[Endpoint]:
+    """One engine for all, so that bases stay warm; fenced, where we start it and the policy asks for that."""
+    policies = course.policies
+    endpoint = obtain(replace(settings, fence=fence_of(policies)), owner_pid=os.getpid(), on_progress=tell)
     ours = endpoint.private and endpoint.source != "dockerlab up"
     try:
+        refuse_unkept(endpoint, policies)
         yield endpoint
     finally:
         if ours:

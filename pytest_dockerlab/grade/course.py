@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_dockerlab.errors import UsageError
+from pytest_dockerlab.exercises.policy import Policies
+from pytest_dockerlab.grade.intake import policies_of
 
 __all__ = ["BESIDE", "SINGLE", "Course", "Ended", "run_pytest"]
 
@@ -94,6 +96,12 @@ class Course:
         with suppress(ConfigError, UnicodeDecodeError):
             ini.read(self.folder / "pytest.ini", encoding="utf-8")
         return self.folder / ini.get("pytest", "dockerlab_dockerfiles", fallback="dockerfiles")
+
+    @property
+    def policies(self) -> Policies:
+        """What submissions may do. Raises: UsageError."""
+        path = self.folder / "policy.toml"
+        return policies_of(path if path.is_file() else None)
 
     def arguments(self, scratch: Path, result: Path, submission: Path | None) -> list[str]:
         """For pytest: this course and nothing else, wherever it lies.

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING
 
 from pytest_dockerlab.build.spec import BuildLimits
 from pytest_dockerlab.errors import BuildFailed, BuildOverLimit, BuildTimedOut, CapabilityMissing
-from pytest_dockerlab.exercises.policy import Policy
+from pytest_dockerlab.exercises.policy import Policies, Policy
 from pytest_dockerlab.exercises.refusal import findings_of, refuse
 from pytest_dockerlab.findings import CheckFailed
+from pytest_dockerlab.grade.fence import proxy_args
 from pytest_dockerlab.quantity import human_bytes
 from pytest_dockerlab.run.readers import RESERVED_LABELS
 
 if TYPE_CHECKING:
+    from pytest_dockerlab.engine.endpoint import Endpoint
     from pytest_dockerlab.engine.engine import Engine
     from pytest_dockerlab.lab.build import Build
 
-__all__ = ["check_image", "limits_of", "told_of_limits"]
+__all__ = ["check_image", "limits_of", "refuse_unkept", "told_of_limits"]
 
 
 def limits_of(engine: Engine, policy: Policy) -> BuildLimits | None:
@@ -42,6 +44,20 @@ def limits_of(engine: Engine, policy: Policy) -> BuildLimits | None:
         remedy="grade as root on an engine of this machine (best: let dockerlab start its own), or write "
         'unkept = ["build_limits"] into the policy, and run it where nothing can be harmed',
     )
+
+
+def refuse_unkept(endpoint: Endpoint, policies: Policies) -> None:
+    """Before a class is graded: whether the engine keeps what the policy promises.
+
+    Raises:
+        CapabilityMissing: it does not, and the policy insists.
+    """
+    from pytest_dockerlab.engine.engine import Engine
+
+    engine = Engine(endpoint)
+    for policy in (policies.default, *policies.exercises.values()):
+        limits_of(engine, policy)
+        proxy_args(engine, policy)
 
 
 @contextlib.contextmanager

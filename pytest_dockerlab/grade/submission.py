@@ -21,6 +21,7 @@ from pytest_dockerlab.exercises.refusal import Refusal, findings_of, refuse
 from pytest_dockerlab.exercises.submission import read_text
 from pytest_dockerlab.findings import CheckFailed, Finding
 from pytest_dockerlab.grade.carry import Carried, carry_out
+from pytest_dockerlab.grade.fence import proxy_args
 from pytest_dockerlab.grade.files import read_inside, write_inside
 from pytest_dockerlab.grade.intake import safe_source, student
 from pytest_dockerlab.grade.limits import check_image, limits_of, told_of_limits
@@ -291,12 +292,15 @@ class Submission:
             # In our copy, so that a .dockerignore of its own and the paths of messages stay.
             path.write_text(clean, "utf-8")
         # The reference has no nonce: it is the instructor's own.
-        limits = limits_of(self._builds.engine, policy) if self._nonce else None
+        limits, proxy = None, {}
+        if self._nonce:
+            limits = limits_of(self._builds.engine, policy)
+            proxy = proxy_args(self._builds.engine, policy) if spec.network != "none" else {}
         with told_of_limits(policy), _students_fault():
             built = self._builds.build(
                 Path(spec.context),
                 dockerfile=path,
-                args=spec.args,
+                args={**spec.args, **proxy},
                 target=spec.target,
                 platform=spec.platform,
                 no_cache=spec.no_cache,

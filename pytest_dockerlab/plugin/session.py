@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -170,7 +170,13 @@ class Run:
         from pytest_dockerlab.engine.discovery import obtain
 
         with self._told():
-            endpoint = obtain(self.settings, owner_pid=self.seat.owner, on_progress=self.progress.now)
+            settings = self.settings
+            if settings.submission is not None:
+                from pytest_dockerlab.grade.fence import fence_of
+                from pytest_dockerlab.grade.intake import policies_of
+
+                settings = replace(settings, fence=fence_of(policies_of(settings.policy)))
+            endpoint = obtain(settings, owner_pid=self.seat.owner, on_progress=self.progress.now)
             # Written before it is tried: what was started must be stopped, whether it answers or not.
             self.folder.write(f"{name}.json", {"endpoint": asdict(endpoint), "headline": ""})
             watch.begin(self.folder)

@@ -375,6 +375,7 @@ def test_every_setting_of_a_policy_can_be_written() -> None:
         registries = ["localhost:5000"]
         networks = ["course"]
         build_network = "none"
+        index = ["index.example.org:8443"]
         run_network = "none"
         permits = ["privileged"]
         unkept = ["network"]

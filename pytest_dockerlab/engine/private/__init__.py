@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_dockerlab.engine.endpoint import Endpoint
@@ -160,10 +160,29 @@ def running() -> tuple[Endpoint, ...]:
     return tuple(_endpoint(state) for _, state in states())
 
 
-def fence(url: str) -> tuple[str, tuple[str, ...]] | None:
-    """Proxy of the private engine at this address, and the hosts that it lets through; ``None`` without a fence."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fence:
+    """What keeps the builds and containers of a private engine in.
+
+    Attributes:
+        hosts: that are let through by ``proxy``, an address.
+        way_out: address of a proxy that lets through all, for builds of our own.
+    """
+
+    hosts: tuple[str, ...]
+    proxy: str
+    way_out: str
+
+    @staticmethod
+    def args(proxy: str) -> dict[str, str]:
+        """Build arguments that lead RUN there. No trace of them is in the image, nor in the key of its cache."""
+        return dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), proxy)
+
+
+def fence(url: str) -> Fence | None:
+    """The fence of the private engine at this address; ``None`` if it has none."""
     found = next((state for _, state in states() if state.url == url and state.proxy), None)
-    return (found.proxy, tuple(found.fence.split())) if found else None
+    return Fence(hosts=tuple(found.fence.split()), proxy=found.proxy, way_out=found.way_out) if found else None
 
 
 def relieve(engine: Endpoint) -> int:

@@ -101,7 +101,9 @@ def _keep(slot: Slot, *, owner: int, owner_start: int, mirror: str, tuned: bool,
             made = engine.network
             state = replace(state, pool=str(made.pool) if made else "", bridge=made.bridge if made else "")
             if isinstance(engine, dockerd.Dockerd) and engine.proxy is not None:
-                state = replace(state, proxy=engine.proxy.url, fence=" ".join(fence or ()))
+                state = replace(
+                    state, proxy=engine.proxy.url, fence=" ".join(fence or ()), way_out=engine.proxy.open_url
+                )
             slot.write(state)
             beside = _registry(slot)
             mirrors = [mirror] if mirror else []

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hmac
 import os
 import re
+import secrets
 import select
 import socket
 import socketserver
@@ -18,12 +20,11 @@ import threading
 from collections.abc import Iterable, Mapping
 from urllib.parse import unquote, urlsplit
 
-from pytest_dockerlab.errors import UsageError
+from pytest_dockerlab.hosts import HostList
 
-__all__ = ["Allowed", "Proxy"]
+__all__ = ["Proxy"]
 
-_PORTS = (80, 443)
-_HOST = re.compile(r"(?:\*\.)?[a-z0-9](?:[a-z0-9._-]{0,253}[a-z0-9])?", re.ASCII)
+_USER = "dockerlab"
 _LONGEST_HEAD = 32 * 1024
 _CHUNK = 64 * 1024
 _CONNECT_SECONDS = 20.0
@@ -33,45 +34,29 @@ _MOST = 200
 _DROPPED = re.compile(r"(?:proxy-[\w-]+|connection|keep-alive):", re.IGNORECASE | re.ASCII)
 
 
-class Allowed:
-    """The hosts that may be reached.
-
-    Args:
-        hosts: ``NAME`` (ports 80 and 443), ``NAME:PORT``, ``*.NAME`` for those below it.
-
-    Raises:
-        UsageError: not a host.
-    """
-
-    def __init__(self, hosts: Iterable[str]) -> None:
-        self._known: set[tuple[str, int]] = set()
-        for text in hosts:
-            host, colon, port = text.strip().lower().partition(":")
-            if not _HOST.fullmatch(host) or (colon and not (port.isascii() and port.isdigit() and int(port) < 65536)):
-                raise UsageError(f"not a host: {text!r}", remedy="write NAME, NAME:PORT or *.NAME")
-            self._known.update((host, number) for number in ([int(port)] if port else _PORTS))
-
-    def __contains__(self, place: tuple[str, int]) -> bool:
-        host, port = place[0].lower().removesuffix("."), place[1]
-        above = [f"*.{host[at + 1 :]}" for at, char in enumerate(host) if char == "."]
-        return any((name, port) in self._known for name in (host, *above))
-
-
 class Proxy:
-    """Serves on ``(address, port)`` in threads, until closed."""
+    """Serves on ``(address, port)`` in threads, until closed.
+
+    Attributes:
+        url: lets through the hosts of the list.
+        open_url: lets through all; for what is not a submission's: it has a password in it.
+    """
 
     def __init__(
         self, address: str, hosts: Iterable[str], *, port: int = 0, environ: Mapping[str, str] = os.environ
     ) -> None:
         self._server = _Server((address, port), _Connection)
-        self._server.allowed = Allowed(hosts)
+        self._server.allowed = HostList(hosts)
         self._server.upstream = {
             scheme: value
             for scheme in ("http", "https")
             if (value := environ.get(f"{scheme}_proxy") or environ.get(f"{scheme.upper()}_PROXY"))
         }
         self.port: int = self._server.server_address[1]
+        password = secrets.token_hex(16)
+        self._server.password = base64.b64encode(f"{_USER}:{password}".encode()).decode()
         self.url = f"http://{address}:{self.port}"
+        self.open_url = f"http://{_USER}:{password}@{address}:{self.port}"
         threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True, name="proxy").start()
 
     def close(self) -> None:
@@ -84,8 +69,9 @@ class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = 64
-    allowed: Allowed
+    allowed: HostList
     upstream: Mapping[str, str]
+    password: str
 
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)  # type: ignore[arg-type]  # those of the base
@@ -122,7 +108,7 @@ class _Connection(socketserver.BaseRequestHandler):
         if not host or not (tunnel or parts.scheme == "http"):
             self._refuse(400, "not a request to a proxy")
             return
-        if (host, port) not in self.server.allowed:
+        if (host, port) not in self.server.allowed and not self._is_ours(head):
             self._refuse(403, f"{host}:{port} is not among the hosts that the policy lets builds reach")
             return
         try:
@@ -152,6 +138,11 @@ class _Connection(socketserver.BaseRequestHandler):
             data += more
         head, _, rest = data.partition(b"\r\n\r\n")
         return head.decode("latin-1"), rest
+
+    def _is_ours(self, head: str) -> bool:
+        given = (row.partition(":") for row in head.split("\r\n"))
+        said = (value.strip() for name, _, value in given if name.lower() == "proxy-authorization")
+        return any(hmac.compare_digest(each.encode(), f"Basic {self.server.password}".encode()) for each in said)
 
     def _connect(self, host: str, port: int, scheme: str) -> tuple[socket.socket, str]:
         """A connection, and what to tell this machine's own proxy, if it is to that (a blank for nothing)."""

@@ -33,8 +33,8 @@ class State:
         bridge: name of its bridge, or ``""``.
         store: folder of its images and containers where that is not the slot's own.
         kept: it was a run's, and outlives it because something on it is kept on request.
-        fence: hosts (with blanks between them) that its builds reach by ``proxy``, an address; both are ``""`` for
-            an engine without a fence.
+        fence: hosts (with blanks between them) that its builds reach by ``proxy``, an address; ``way_out`` is the
+            address by which all can be reached. All are ``""`` for an engine without a fence.
     """
 
     slot: int
@@ -51,6 +51,7 @@ class State:
     ready: bool = False
     proxy: str = ""
     fence: str = ""
+    way_out: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ class Slot:
 
     def write(self, state: State) -> None:
         draft = self.run / "state.json.new"
+        draft.touch(0o600)  # it may hold a password
         draft.write_text(json.dumps(asdict(state)))
         draft.replace(self.run / "state.json")
 
