@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
 
 from pytest_dockerlab.checks.web import Exchange
+
+if TYPE_CHECKING:
+    from requests import Response
 
 __all__ = ["ask", "ask_until_up"]
 
 # What servers (and what stands before them) say while they start.
 _STARTING = (502, 503, 504)
 _SINGLE = 10.0
+# Seconds for a long answer, beside those until it begins.
+_GRACE = 20.0
+_HOPS = 20
+_SEE_OTHER = (301, 302, 303)
+_CHUNK = 64 * 1024
+_LONGEST = 64 * 1024**2
+_ENDLESS = "the answer does not end"
 
 
 def ask(
@@ -24,23 +36,64 @@ def ask(
     follow: bool = False,
     timeout: float = _SINGLE,
 ) -> Exchange:
-    """One request; with ``follow``, redirects are followed.
+    """One request; with ``follow``, redirects are followed, as long as they stay at the same server.
 
     Args:
         timeout: seconds for the connection, and between two pieces of the answer.
     """
+    done: list[Exchange | BaseException] = []
+
+    def work() -> None:
+        try:
+            done.append(_ask(url, method, headers, body, follow, timeout))
+        except BaseException as error:
+            done.append(error)
+
+    # Who answers may do so a byte at a time for ever, and no timeout of a socket would mind.
+    asker = threading.Thread(target=work, name="dockerlab-ask", daemon=True)
+    begun = time.monotonic()
+    asker.start()
+    asker.join(max(timeout, _SINGLE) + _GRACE)
+    if not done:
+        return Exchange(method=method, url=url, error=_ENDLESS, seconds=time.monotonic() - begun)
+    if isinstance(done[0], BaseException):
+        raise done[0]
+    return done[0]
+
+
+def _ask(
+    url: str, method: str, headers: Mapping[str, str] | None, body: bytes | str | None, follow: bool, timeout: float
+) -> Exchange:
     import requests
 
+    begun = time.monotonic()
     with requests.Session() as session:
         # Proxies and .netrc of the host are not for its own containers.
         session.trust_env = False
-        begun = time.monotonic()
         try:
-            answer = session.request(
-                method, url, headers=dict(headers or {}), data=body, allow_redirects=follow, timeout=timeout
-            )
+            for _ in range(_HOPS):
+                answer = session.request(
+                    method,
+                    url,
+                    headers=dict(headers or {}),
+                    data=body,
+                    allow_redirects=False,
+                    timeout=timeout,
+                    stream=True,
+                )
+                target = session.get_redirect_target(answer) if follow else None
+                # Not to another server: what is asked is this one, and others may be none of its business.
+                if target is None or urlsplit(urljoin(url, target))[:2] != urlsplit(url)[:2]:
+                    break
+                answer.close()
+                url = urljoin(url, target)
+                if answer.status_code in _SEE_OTHER:
+                    method, body = "GET", None
+            content = _content(answer)
         except requests.RequestException as error:
             return Exchange(method=method, url=url, error=_plain(error), seconds=time.monotonic() - begun)
+        if content is None:
+            return Exchange(method=method, url=url, error=_ENDLESS, seconds=time.monotonic() - begun)
         return Exchange(
             method=method,
             url=str(answer.url),
@@ -48,9 +101,20 @@ def ask(
             reason=answer.reason or "",
             headers={name.lower(): value for name, value in answer.headers.items()},
             cookies={str(cookie.name): str(cookie.value) for cookie in session.cookies},
-            body=answer.content,
+            body=content,
             seconds=time.monotonic() - begun,
         )
+
+
+def _content(answer: Response) -> bytes | None:
+    """The body; ``None`` if it is too long."""
+    content = bytearray()
+    with answer:
+        for chunk in answer.iter_content(_CHUNK):
+            content += chunk
+            if len(content) > _LONGEST:
+                return None
+    return bytes(content)
 
 
 def _plain(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ class Stage:
                 yield each, each.flag("from")
             for key, value in each.flags:
                 if each.keyword == "RUN" and key == "mount":
-                    options = dict(part.partition("=")[::2] for part in value.split(","))
+                    options = dict(part.partition("=")[::2] for part in _fields(value))
                     if options.get("from"):
                         yield each, options["from"]
 
@@ -96,6 +97,14 @@ class StageNames:
         if name.isascii() and name.isdecimal() and len(name) < _MOST_DIGITS and int(name) < min(before, self._count):
             return int(name)
         return None
+
+
+def _fields(value: str) -> list[str]:
+    """A ``--mount``, which is a line of CSV: a quoted field may have commas in it."""
+    try:
+        return next(csv.reader([value]), [])
+    except csv.Error:
+        return value.split(",")
 
 
 def image_key(name: str) -> str:

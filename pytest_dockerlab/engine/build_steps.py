@@ -80,14 +80,20 @@ def running_steps(data_root: Path, version: int, known: frozenset[str] = frozens
         yield RunningStep(ident=entry.name, hosts=names, group=ControlGroup(path, version), bundle=Path(entry.path))
 
 
-def written(folder: Path) -> int:
-    """Bytes of all files in a folder, each file and folder at least a block; holes count, as layers have them."""
+def written(folder: Path, most: int) -> int:
+    """Bytes of all files in a folder, each file and folder at least a block; holes count, as layers have them.
+
+    Args:
+        most: it is not told by how much it is more than that.
+    """
     total, pending = 0, [folder]
-    while pending:
+    while pending and total <= most:
         try:
             with os.scandir(pending.pop()) as entries:
                 for entry in entries:
                     total += _BLOCK
+                    if total > most:
+                        break
                     if entry.is_dir(follow_symlinks=False):
                         pending.append(Path(entry.path))
                     elif entry.is_file(follow_symlinks=False):

@@ -148,7 +148,7 @@ class BuildWatch:
         if self._limits.memory is not None and step.counted.peak > self._limits.memory * _UNSEEN:
             self._killed = "memory"
         if step.upper is not None and self._limits.disk is not None:
-            self._before += written(step.upper)
+            self._before += written(step.upper, self._limits.disk)
             self._next_look = 0.0
 
     def _judge(self, running: list[_Step], now: float, last: bool) -> None:
@@ -163,7 +163,7 @@ class BuildWatch:
         if most.disk is not None and (now >= self._next_look or last):
             for step in running:
                 if step.upper is not None:
-                    step.written = written(step.upper)
+                    step.written = written(step.upper, most.disk)
             # A folder of a million files takes its time: not more than a tenth of ours.
             self._next_look = now + max(_LOOK_AT_DISK, 10 * (time.monotonic() - now))
             if self._before + sum(step.written for step in running) > most.disk:

@@ -45,8 +45,8 @@ class Policy:
         index: hosts that ``build_network = "index"`` lets RUN reach over HTTP and HTTPS: ``NAME`` (ports 80 and 443),
             ``NAME:PORT``, ``*.NAME``. By default those that pip, apt and apk of the usual base images and of the
             grading machine install from.
-        run_network: of containers that ask for none: ``none``, ``bridge`` (if ports are published, else
-            ``none``; a private engine's has no way out), ``open`` (the engine's own bridge, with its way out).
+        run_network: of containers that ask for none: ``none``, ``bridge`` (one of its own if ports are published,
+            else ``none``), ``open`` (the engine's own bridge, with its way out).
         permits: reasons (of ``PERMITTABLE``) that are none here, such as ``privileged``.
         unkept: limits (``build_limits``, ``network``) that an engine which can't keep them may go without; else
             nothing is graded there.

@@ -90,4 +90,12 @@ LIMITS: Mapping[str, tuple[Text, Text, Text]] = {
         _MACHINE,
         _LESS,
     ),
+    "run_time": (
+        {
+            "en": "the container was still there after {most} and was ended",
+            "ja": "コンテナーが時間の上限 {most} を超えたため中止しました",
+        },
+        _MACHINE,
+        _LOOP,
+    ),
 }

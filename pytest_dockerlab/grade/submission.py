@@ -9,8 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_dockerlab.build.dockerfile import parse
 from pytest_dockerlab.build.spec import BuildSpec
 from pytest_dockerlab.errors import BuildFailed, LabError, UsageError
+from pytest_dockerlab.exercises.archives import judge_archives
 from pytest_dockerlab.exercises.asked import AskedRun
 from pytest_dockerlab.exercises.confine import confined_build, confined_run
 from pytest_dockerlab.exercises.handed import Handed
@@ -25,6 +27,7 @@ from pytest_dockerlab.grade.fence import proxy_args
 from pytest_dockerlab.grade.files import read_inside, write_inside
 from pytest_dockerlab.grade.intake import safe_source, student
 from pytest_dockerlab.grade.limits import check_image, limits_of, told_of_limits
+from pytest_dockerlab.grade.run_watch import RunWatch
 from pytest_dockerlab.image.model import Image
 from pytest_dockerlab.reference import Reference
 from pytest_dockerlab.run.spec import PublishedPort, RunSpec
@@ -48,6 +51,8 @@ class Taken:
         self.builds: dict[tuple[object, ...], Build | BuildFailed | CheckFailed] = {}
         self.volumes: set[str] = set()
         self.carried: Carried | None = None
+        self.watch = RunWatch(policy)
+        self.network = ""
 
 
 class Submission:
@@ -202,6 +207,7 @@ class Submission:
         with _students_fault():
             container = owner.create_of(image, spec, timeout=limit)
             self._made.append(container)
+            self._taken.watch.add(owner.engine, container)
             return container.start() if asked.start else container
 
     def carry_out(self) -> Carried:
@@ -237,6 +243,11 @@ class Submission:
             write_inside(self.folder, path, content.encode(), uid=own.uid, gid=own.gid)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             raise CheckFailed([refuse("not_written", "", path, reason=error.strerror).finding()]) from None
+
+    @property
+    def overruns(self) -> tuple[Finding, ...]:
+        """Why containers of this check were killed, if they took more than the policy allows."""
+        return findings_of(self._taken.watch.over(container.id for container in self._made))
 
     def printed(self) -> bytes:
         """The end of what its containers of this check printed."""
@@ -291,6 +302,7 @@ class Submission:
         if (clean := without_syntax(text)) != text:
             # In our copy, so that a .dockerignore of its own and the paths of messages stay.
             path.write_text(clean, "utf-8")
+        self._insist(judge_archives(parse(text, str(path)), Path(spec.context), policy.disk))
         # The reference has no nonce: it is the instructor's own.
         limits, proxy = None, {}
         if self._nonce:
@@ -335,9 +347,14 @@ class Submission:
         if spec.network == "open":
             spec = replace(spec, network="bridge")
         elif spec.network == "bridge" and not spec.ports and self.policy.run_network != "open":
-            # A published port needs the engine's own bridge; nothing else does. Not an internal network: an engine
-            # that writes no firewall rules (a private one) routes it to the outside all the same.
+            # Only a published port needs one. Not an internal network: an engine that writes no firewall rules (a
+            # private one) routes it to the outside all the same.
             spec = replace(spec, network="none", aliases=())
+        elif spec.network == "bridge" and self.policy.run_network != "open":
+            # On the engine's bridge it could be spoken to by whatever else is on it.
+            if not self._taken.network:
+                self._taken.network = self._builds.network().name
+            spec = replace(spec, network=self._taken.network)
         for mount in spec.mounts:
             if mount.kind == "volume" and mount.source and mount.source not in self._taken.volumes:
                 # Ours, so that it goes; until the last check, as one command may read what another wrote.

@@ -204,6 +204,7 @@ class Grading:
     def _failed(self, item: pytest.Item, check: str, error: BaseException, seconds: float) -> Result:
         from pytest_dockerlab.exercises.faults import result_of
         from pytest_dockerlab.exercises.model import Result
+        from pytest_dockerlab.findings import CheckFailed
 
         if isinstance(error, pytest.skip.Exception):
             return Result(check=check, outcome="not_gradable", message=f"the check was skipped: {error}")
@@ -212,7 +213,11 @@ class Grading:
         run = known_run(item.config)
         fault = run.fault(error, getattr(item, "fixturenames", ())) if run is not None else None
         opened = item.stash.get(_OPEN, None)
-        printed = opened.printed() if opened is not None and fault is None else b""
+        printed = b""
+        if opened is not None and fault is None:
+            printed = opened.printed()
+            if overruns := opened.overruns:
+                error = CheckFailed(overruns)
         found = result_of(check, fault or error, output=printed, seconds=seconds)
         plain = partial(self._plain, opened)
         findings = tuple(each.mapped(plain) for each in found.findings)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 import socket
+import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
-from pytest_dockerlab.assertions import assert_http
+from pytest_dockerlab.assertions import assert_http, client
 from pytest_dockerlab.assertions.client import ask_until_up
 from pytest_dockerlab.assertions.poll import until
 from pytest_dockerlab.checks.web import Exchange
@@ -29,6 +32,54 @@ def shop(method: str, path: str, headers: Mapping[str, str]) -> tuple[int, Mappi
     if path == "/moved":
         return 302, {"Location": "/"}, b""
     return 404, {}, b"nothing here"
+
+
+def test_a_redirect_to_another_server_is_not_followed(serve: Serve) -> None:
+    """Who answers could have the asker speak to whatever runs on this machine."""
+    other = serve(shop)
+
+    def sly(method: str, path: str, headers: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
+        return 302, {"Location": f"{other}/" if path == "/" else "/"}, b""
+
+    address = serve(sly)
+    with pytest.raises(CheckFailed, match="302"):
+        assert_http(address)
+    with pytest.raises(CheckFailed, match="302"):
+        assert_http(address, "/elsewhere")
+
+
+def test_a_redirect_without_end_is_left(serve: Serve) -> None:
+    """After so many its answer is what there is."""
+    address = serve(lambda method, path, headers: (302, {"Location": f"/x{path}"}, b""))
+    with pytest.raises(CheckFailed, match="302"):
+        assert_http(address)
+
+
+def test_an_answer_without_end_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its size, and by its time: whoever asks has other things to do."""
+
+    def endless(pause: float) -> str:
+        listener = socket.create_server(("127.0.0.1", 0))
+
+        def answer() -> None:
+            with listener, contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection, contextlib.suppress(OSError):
+                        connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n")
+                        while True:
+                            connection.sendall(b"x" * (65536 if not pause else 1))
+                            time.sleep(pause)
+
+        threading.Thread(target=answer, daemon=True).start()
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    with pytest.raises(CheckFailed, match="the answer does not end"):
+        assert_http(endless(0), timeout=1)
+    monkeypatch.setattr(client, "_SINGLE", 0.2)
+    monkeypatch.setattr(client, "_GRACE", 0.2)
+    with pytest.raises(CheckFailed, match="the answer does not end"):
+        assert_http(endless(0.01), timeout=0.5)
 
 
 def test_the_answer_is_the_evidence(serve: Serve) -> None:

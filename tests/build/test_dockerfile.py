@@ -126,6 +126,12 @@ def test_only_needed_stages_are_planned() -> None:
         file.needed("nope")
 
 
+def test_a_mount_is_a_line_of_csv() -> None:
+    """A quoted field may have a comma in it, and names nothing then."""
+    stage = parse('FROM a\nRUN --mount=type=bind,"source=x,from=no",from=tools,target=/t x\n').stages[0]
+    assert [name for _, name in stage.sources] == ["tools"]
+
+
 def test_bases_are_the_images_from_outside() -> None:
     """ARGs are expanded by their defaults or the build arguments; stages and scratch are none."""
     text = (

@@ -54,6 +54,8 @@ def place(tmp_path: Path, lab_session: Lab, monkeypatch: pytest.MonkeyPatch) -> 
     tests = tmp_path / "course" / "tests"
     tests.mkdir(parents=True)
     (tests / "test_it.py").write_text(CHECKS)
+    # The run's own engine has no fence.
+    (tests.parent / "policy.toml").write_text('build_network = "none"\n')
     return tmp_path
 
 

@@ -32,6 +32,19 @@ def test_a_port_is_published_on_loopback(hand: Hand) -> None:
     assert container.spec.ports[0].host is None
 
 
+def test_what_publishes_is_in_a_network_of_its_own(hand: Hand, lab: Lab) -> None:
+    """No other container reaches it, but by its published port; its own exercise's containers do."""
+    submission = hand("docker run -d -p 80 ex nc -ll -p 80 -e true", "docker run -d -p 81 ex sleep 1000")
+    server, beside = submission.run(0), submission.run(1)
+    (network,) = server.inspect()["NetworkSettings"]["Networks"].items()
+    assert network[0] != "bridge"
+    once = f"nc -w 1 {network[1]['IPAddress']} 80 < /dev/null && exit 0"
+    reach = ["sh", "-c", f"for i in 1 2 3; do {once}; sleep 0.2; done; exit 1"]
+    assert beside.exec(reach).exit_code == 0
+    stranger = lab.run("alpine", ["sleep", "1000"])
+    assert stranger.exec(reach).exit_code != 0
+
+
 def test_a_flood_fills_no_disk(hand: Hand) -> None:
     """The engine keeps the end of a log, and the container is out of time like any other."""
     container = hand("docker run -d ex yes flood").run(timeout=3)

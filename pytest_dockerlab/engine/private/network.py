@@ -227,13 +227,13 @@ def up(slot: Slot, *, fenced: bool = False) -> Network:
 
 
 def allow(slot: Slot, made: Network, port: int) -> None:
-    """Let what is behind a fenced bridge reach a TCP port of this host, at the bridge's own address.
+    """Let what is on a fenced bridge reach a TCP port of this host, at the bridge's own address; builds are on it.
 
     Raises:
         EngineStartFailed: the rule could not be made.
     """
     note = ["-m", "comment", "--comment", slot.comment]
-    rule = ["-s", str(made.pool), "-d", made.gateway, "-p", "tcp", "--dport", str(port), *note, "-j", "ACCEPT"]
+    rule = ["-i", slot.bridge, "-d", made.gateway, "-p", "tcp", "--dport", str(port), *note, "-j", "ACCEPT"]
     with machine_lock():
         _run("iptables", "-w", "20", "-t", "filter", "-I", "INPUT", *rule)
 
