@@ -15,7 +15,7 @@ from pytest_dockerlab.lab import Lab
 
 pytest_plugins = ["pytester"]
 # Courses: graded by tests/grade, with their own settings and policy.
-collect_ignore = ["tests/exercises_course", "tests/exercises_course_slow"]
+collect_ignore = ["tests/exercises_course", "tests/exercises_course_slow", "tests/hostile/course"]
 
 # The same examples each time and at any pace: a run of the tests is no draw. `--hypothesis-profile=long` looks for new
 # ones, and so does the job `fuzz` (docs/robustness.md).
