@@ -205,7 +205,7 @@ def work(asked: Work, settings: Settings, tell: Callable[[str], None]) -> int:
     with scratch() as own, _engine(course, settings, tell) as endpoint:
         batch = Batch(course=course, jobs=asked.jobs, environ=_environ(endpoint, settings), scratch=own, tell=tell)
         digest = course_digest(course)
-        grader = Grader(batch=batch, course=digest, nothing=batch.known(), endpoint=endpoint)
+        grader = Grader(batch=batch, course=digest, nothing=batch.known(), endpoint=endpoint, patience=settings.timeout)
         return serve(grader, asked.broker, asked.kinds)
 
 

@@ -33,8 +33,6 @@ from pytest_dockerlab.grade.progress import said
 
 __all__ = ["Grader", "serve"]
 
-_PATIENCE = 30.0
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grader:
@@ -45,12 +43,14 @@ class Grader:
         course: digest of the course as it was when the worker began.
         nothing: what a submission is worth if it can't be graded.
         endpoint: of the engine.
+        patience: seconds of silence after which the engine is taken to be gone.
     """
 
     batch: Batch
     course: str
     nothing: Graded
     endpoint: Endpoint
+    patience: float
 
     def refusal(self, course: str, version: str) -> str:
         """Why a task is not for this worker; ``""`` if it is."""
@@ -76,8 +76,8 @@ class Grader:
         return graded
 
     def engine_answers(self) -> bool:
-        """Whether the engine is there; it may be busy for a while."""
-        deadline = time.monotonic() + _PATIENCE
+        """Whether the engine is there, or comes back in time."""
+        deadline = time.monotonic() + self.patience
         while not ping(self.endpoint).ok:
             if time.monotonic() > deadline:
                 return False

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_dockerlab import Lab
 from pytest_dockerlab.cli import main
-from pytest_dockerlab.engine import install
+from pytest_dockerlab.engine import install, private
 from pytest_dockerlab.errors import InstallFailed
 from pytest_dockerlab.grade.broker import TASK, application, queue
 from pytest_dockerlab.grade.course import Course
@@ -133,6 +133,29 @@ def test_reruns_have_a_queue_of_their_own_and_are_graded_anew(
         assert batch.wait() == 0
         assert "cat: 1 of 1 (" in second.log.read_text("utf-8")
     assert worker.log.read_text("utf-8").count("cat: ") == 1
+
+
+@pytest.mark.usefixtures("private_engines")
+def test_a_worker_without_its_engine_leaves_what_it_has_to_others(redis: str, lab_session: Lab, tmp_path: Path) -> None:
+    """It does not declare a whole class not gradable, but ends, with 1; the one that comes grades it."""
+    hand_in(tmp_path, ivy="42")
+    (tmp_path / "course" / "tests").mkdir(parents=True)
+    text = PLAIN.replace("def test_right(request):", "def test_right(request, lab):\n    lab.engine.images.list()")
+    (tmp_path / "course" / "tests" / "test_it.py").write_text(text)
+    own = {"DOCKERLAB_ENGINE": "private", "DOCKERLAB_TIMEOUT": "1"}
+    with brokered.Worker(redis, tmp_path / "course", tmp_path / "log", own) as first:
+        brokered.until(lambda: first.said("ready for"))
+        (slot,) = (slot for slot, state in private.states() if state.owner == first.process.pid)
+        private.stop(slot.number)
+        with brokered.start(command(tmp_path, tmp_path / "course"), redis) as batch:
+            brokered.until(lambda: first.process.poll() is not None)
+            assert first.process.returncode == 1, first.log.read_text("utf-8")
+            assert "what this worker had is left for others" in first.log.read_text("utf-8")
+            engine = {"DOCKERLAB_ENGINE": lab_session.engine.endpoint.url}
+            with brokered.Worker(redis, tmp_path / "course", tmp_path / "more", engine):
+                said = batch.communicate()[1]
+    assert batch.returncode == 0, said
+    assert "1/1 ivy: 1 of 1" in said
 
 
 @pytest.mark.usefixtures("worker")
