@@ -18,14 +18,17 @@ from pytest_dockerlab.engine.hijack import Duplex
 from pytest_dockerlab.engine.pulse import Heartbeat, Pulse
 from pytest_dockerlab.engine.translate import TRANSPORT_ERRORS, error_of, is_timeout, unreachable
 from pytest_dockerlab.errors import EngineError, EngineUnreachable, WaitTimedOut
+from pytest_dockerlab.foreign import read_json
 
 if TYPE_CHECKING:
     from docker import APIClient
     from requests import Response
 
-__all__ = ["CHUNK", "Api", "OnePool", "at_least"]
+__all__ = ["CHUNK", "PODMAN_API", "Api", "OnePool", "at_least"]
 
 CHUNK = 64 * 1024
+#: Where Podman's own API begins, beside the one that is compatible with Docker's; since Podman 4.
+PODMAN_API = "/v4.0.0/libpod"
 _CONNECT_SECONDS = 4.0
 
 Params = Mapping[str, object]
@@ -180,7 +183,7 @@ class Api:
         """Send a request and read its answer as JSON (``None`` where it is empty)."""
         response = self.send(method, path, **options)
         try:
-            return response.json() if response.content else None
+            return read_json(response.content) if response.content else None
         except ValueError as error:
             about = options.get("about") or path
             raise EngineError(f"{about}: the answer is not JSON: {response.text[:200]!r}") from error
@@ -239,7 +242,7 @@ def _parameter(value: object) -> str | list[str]:
 
 def _message(response: Response) -> str:
     try:
-        answer = response.json()
+        answer = read_json(response.content)
     except ValueError:
         return response.text.strip() or str(response.reason)
     finally:
@@ -252,7 +255,7 @@ def _message(response: Response) -> str:
 
 def _event(line: bytes, about: str) -> dict[str, Any]:
     try:
-        event = _json.loads(line)
+        event = read_json(line)
     except ValueError as error:
         raise EngineError(f"{about}: the engine sent a line that is not JSON: {line[:200]!r}") from error
     return event if isinstance(event, dict) else {"status": str(event)}

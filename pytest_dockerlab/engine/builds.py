@@ -219,6 +219,10 @@ def _params(builder: BuilderName, spec: BuildSpec, dockerfile_name: str) -> dict
     if builder == "podman":
         del params["version"]
         params["layers"] = "1"
+        if spec.network == "none":
+            # Its builds have the host's network unless a namespace is asked for, and it knows Docker's word for none of
+            # them as a number only (podman:pkg/api/handlers/compat/images_build.go, buildah:define/types.go).
+            params |= {"networkmode": "1", "nsoptions": json.dumps([{"Name": "network"}])}
         # Podman reads a JSON list here, Docker repeated parameters (podman pkg/api/handlers/compat/images_build.go).
         params["extrahosts"] = json.dumps(params["extrahosts"]) if hosts else []
     return {key: value for key, value in params.items() if value not in ("", [])}

@@ -48,6 +48,7 @@ KNOWN: Mapping[str, Capability] = {
     "build_limits": Capability(
         means="memory, CPUs, processes and disk of a build can be limited", probe=probes.build_limits
     ),
+    "oom_report": Capability(means="tells whose memory cap was exceeded", probe=probes.oom_report),
     "rootless": Capability(means="runs without root's rights", probe=probes.rootless),
     "userns_remap": Capability(means="maps users of containers to others on the host", probe=probes.userns_remap),
     "local_files": Capability(means="sees this machine's files: bind mounts work", probe=probes.local_files),

@@ -6,6 +6,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pytest_dockerlab.engine.api import PODMAN_API
+from pytest_dockerlab.engine.binds import refuse_unseen
 from pytest_dockerlab.engine.create import container_json
 from pytest_dockerlab.engine.inside import Inside
 from pytest_dockerlab.engine.inside import about as _about
@@ -14,6 +16,7 @@ from pytest_dockerlab.engine.resources import label_filter
 from pytest_dockerlab.engine.results import ContainerSummary, Created
 from pytest_dockerlab.engine.translate import start_error
 from pytest_dockerlab.errors import Conflict, EngineError, NotFound, UsageError, WaitTimedOut
+from pytest_dockerlab.reference import Reference
 from pytest_dockerlab.run.spec import RunSpec
 from pytest_dockerlab.run.state import ContainerState, state_of
 
@@ -35,8 +38,10 @@ class Containers(Inside):
             NotFound: no such image on the engine (it is not pulled).
             Conflict: the name is taken.
             UsageError: a bind mount's folder is missing, or the engine refuses a value.
+            CapabilityMissing: a bind mount of our files, which the engine does not see.
         """
         about = f"container {spec.name!r} of {spec.image}" if spec.name else f"container of {spec.image}"
+        refuse_unseen(self._engine, spec.mounts, about)
         params: dict[str, object] = {"name": spec.name or None}
         if spec.platform is not None and self._api.at_least("1.41"):
             params["platform"] = str(spec.platform)
@@ -138,12 +143,16 @@ class Containers(Inside):
         Raises:
             Conflict: it runs, and ``force`` is not set.
         """
+        path = f"/containers/{container}"
+        params: dict[str, object] = {"force": force, "v": volumes}
+        if force and self._engine.info.product == "Podman":
+            # Its compatible API waits ten seconds for the process to obey the stop signal, and takes no other time
+            # (podman:pkg/api/handlers/compat/containers.go); its own API does.
+            path = f"{PODMAN_API}{path}"
+            params["timeout"] = 0
         try:
             self._api.send(
-                "DELETE",
-                f"/containers/{container}",
-                params={"force": force, "v": volumes},
-                about=_about(container),
+                "DELETE", path, params=params, about=_about(container), versioned=not path.startswith(PODMAN_API)
             )
         except Conflict as error:
             if "already in progress" not in error.what:
@@ -232,20 +241,17 @@ class Containers(Inside):
         Args:
             changes: Dockerfile instructions (``CMD ["sh"]``) applied to its configuration.
         """
-        name, tag = _split(ref)
+        # In full: Podman 4 makes localhost/NAME of a short one. And it wants a body, be it an empty one.
+        name = Reference.parse(ref) if ref else None
         params = {
             "container": container,
-            "repo": name or None,
-            "tag": tag or None,
+            "repo": name and f"{name.host}/{name.path}",
+            "tag": name and name.tag,
             "comment": message or None,
             "changes": "\n".join(changes) or None,
         }
-        answer = self._api.json("POST", "/commit", params=params, timeout=_COMMIT_SECONDS, about=_about(container))
+        body: object = {} if self._engine.info.product == "Podman" else None
+        answer = self._api.json(
+            "POST", "/commit", params=params, json=body, timeout=_COMMIT_SECONDS, about=_about(container)
+        )
         return str(answer["Id"])
-
-
-def _split(ref: str) -> tuple[str, str]:
-    """``host:5000/name:tag`` → name and tag."""
-    head, slash, last = ref.rpartition("/")
-    name, _, tag = last.partition(":")
-    return f"{head}{slash}{name}", tag

@@ -8,11 +8,11 @@ through docker-py, which takes 0.1 s to import and would be imported in each run
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from pytest_dockerlab.engine.endpoint import Endpoint, Tls
+from pytest_dockerlab.foreign import read_json
 
 __all__ = ["context", "current", "known"]
 
@@ -25,7 +25,7 @@ def _folder(environ: Mapping[str, str]) -> Path:
 
 def _read(path: Path) -> Mapping[str, object]:
     try:
-        found = json.loads(path.read_text())
+        found = read_json(path.read_bytes())
     except (OSError, ValueError):  # not there, or not for us to judge: docker itself would complain
         return {}
     return found if isinstance(found, dict) else {}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 from dataclasses import dataclass, replace
 
-__all__ = ["Endpoint", "Tls"]
+__all__ = ["Endpoint", "Tls", "listener"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,3 +47,17 @@ class Endpoint:
     def chosen_by(self, source: str) -> Endpoint:
         """The same address, found another way."""
         return replace(self, source=source)
+
+
+def listener(path: str) -> int:
+    """The process that listens at a unix socket; 0 where it is in a pid namespace that we don't see (SO_PEERCRED).
+
+    Raises:
+        OSError: nobody listens, or this system does not tell.
+    """
+    if not hasattr(socket, "SO_PEERCRED"):
+        raise OSError("this system does not tell who listens at a socket")
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.connect(path)
+        pid, _, _ = struct.unpack("3i", probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return int(pid)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -20,6 +22,7 @@ from pytest_dockerlab.engine.images import Images
 from pytest_dockerlab.engine.info import EngineInfo, read_info
 from pytest_dockerlab.engine.resources import Networks, Volumes
 from pytest_dockerlab.engine.translate import TRANSPORT_ERRORS, unreachable
+from pytest_dockerlab.engine.tunnel import Tunnel
 from pytest_dockerlab.errors import EngineError, EngineUnreachable, LabError
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ NEWEST_API = "1.52"
 OLDEST_API = "1.40"
 _CONNECTIONS = 32
 _FIRST_ANSWER_SECONDS = 4.0
+_FIRST_SSH_SECONDS = 15.0  # a connection is made, keys are tried
 
 
 def negotiate(version: Mapping[str, Any]) -> str:
@@ -80,14 +84,20 @@ class Engine:
         self.endpoint = endpoint
         self.labels: Mapping[str, str] = {}
         self.scratch: Path | None = None
-        version = _version(endpoint, min(timeout, _FIRST_ANSWER_SECONDS))
-        self.docker = _client(endpoint, negotiate(version), timeout)
-        self.api = Api(self.docker.api, endpoint, timeout)
-        try:
+        with contextlib.ExitStack() as opened:
+            way = endpoint
+            if urlsplit(endpoint.url).scheme == "ssh":
+                tunnel = Tunnel(endpoint.url)
+                opened.callback(tunnel.close)
+                way = replace(endpoint, url=f"unix://{tunnel.path}")
+            version = _version(
+                endpoint, way, _FIRST_SSH_SECONDS if way is not endpoint else min(timeout, _FIRST_ANSWER_SECONDS)
+            )
+            self.docker = _client(endpoint, way, negotiate(version), timeout)
+            opened.callback(self.docker.close)
+            self.api = Api(self.docker.api, endpoint, timeout)
             info = self.api.json("GET", "/info")
-        except BaseException:
-            self.docker.close()
-            raise
+            self._opened = opened.pop_all()
         self.info: EngineInfo = read_info(version, info, self.api.version)
         self.capabilities = Capabilities(self)
         self.images = Images(self)
@@ -118,7 +128,7 @@ class Engine:
         try:
             self.images.close()
         finally:
-            self.docker.close()
+            self._opened.close()
 
     def __enter__(self) -> Engine:
         return self
@@ -132,9 +142,9 @@ class Engine:
         return f"<Engine {self.endpoint.name} {self.endpoint.url}: {self.info}>"
 
 
-def _version(endpoint: Endpoint, timeout: float) -> Mapping[str, Any]:
+def _version(endpoint: Endpoint, way: Endpoint, timeout: float) -> Mapping[str, Any]:
     """The engine's first words, which decide how to go on with it."""
-    client = _client(endpoint, OLDEST_API, timeout)
+    client = _client(endpoint, way, OLDEST_API, timeout)
     try:
         answer = Api(client.api, endpoint, timeout).json("GET", "/version", versioned=False)
     except EngineUnreachable:
@@ -151,32 +161,31 @@ def _version(endpoint: Endpoint, timeout: float) -> Mapping[str, Any]:
     )
 
 
-def _client(endpoint: Endpoint, version: str, timeout: float) -> docker.DockerClient:
+def _client(endpoint: Endpoint, way: Endpoint, version: str, timeout: float) -> docker.DockerClient:
+    """A client for an endpoint, of which errors speak, over the way that leads there."""
     tls: TLSConfig | bool = False
-    scheme = urlsplit(endpoint.url).scheme
     try:
         if endpoint.tls is not None:
             certificate = (endpoint.tls.cert, endpoint.tls.key) if endpoint.tls.cert else None
             tls = TLSConfig(client_cert=certificate, ca_cert=endpoint.tls.ca or None, verify=endpoint.tls.verify)
         client = docker.DockerClient(
-            base_url=endpoint.url,
+            base_url=way.url,
             version=version,
             timeout=int(timeout) or 1,
             tls=tls,
-            use_ssh_client=scheme == "ssh",
             max_pool_size=_CONNECTIONS,
         )
     except docker.errors.DockerException as error:
         raise EngineUnreachable(
             f"{endpoint.name}: not an address of an engine: {endpoint.url} (named by {endpoint.source}): {error}",
-            remedy="write unix:///path, tcp://host:port or ssh://user@host (ssh needs `pip install docker[ssh]`)",
+            remedy="write unix:///path, tcp://host:port or ssh://user@host",
         ) from error
     except TRANSPORT_ERRORS as error:
         raise unreachable(error, endpoint.url, endpoint.name, endpoint.source) from error
     # Compressing what goes over a socket of the same machine only costs both sides time.
     client.api.headers["Accept-Encoding"] = "identity"
-    if endpoint.socket:
+    if way.socket:
         # No proxy and no .netrc leads to a socket; looking for them takes a third of a small request's time.
         client.api.trust_env = False
-        client.api.mount("http+docker://", OnePool(f"http+unix://{endpoint.socket}", max_pool_size=_CONNECTIONS))
+        client.api.mount("http+docker://", OnePool(f"http+unix://{way.socket}", max_pool_size=_CONNECTIONS))
     return client

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pytest_dockerlab.errors import EngineError, FormatError, NotFound
+from pytest_dockerlab.foreign import mapping, read_json, text, whole
 from pytest_dockerlab.image.model import FileKind, FileStat
 from pytest_dockerlab.image.tarstream import Blocks, clean_path, entries, first_entry, stat_of
 
@@ -52,11 +52,28 @@ def stat(api: Api, container: str, path: str, *, owner: bool = False) -> FileSta
         # The engine reports a link's final target, not what the link says; only the archive has that.
         if found.kind is not FileKind.SYMLINK:
             return found
-    stream = archive(api, container, path)
+    response = _get(api, container, path)
+    link = unpack_mode(_path_stat(response, _about(container, path))[1])[0] is FileKind.SYMLINK
+    stream = api.chunks(response, _about(container, path))
     try:
-        return stat_of(first_entry(Blocks(stream), _about(container, path)), _absolute(path))
+        entry = first_entry(Blocks(stream), _about(container, path))
     finally:
         _close(stream)
+    if link and not entry.issym():
+        # Podman sends the file that a link leads to (podman:libpod/container_copy_common.go); its folder has the link.
+        return _among_siblings(api, container, _absolute(path))
+    return stat_of(entry, _absolute(path))
+
+
+def _among_siblings(api: Api, container: str, path: str) -> FileStat:
+    about, stream = _about(container, path), archive(api, container, path.rpartition("/")[0] + "/.")
+    try:
+        for member, _ in entries(Blocks(stream), about):
+            if clean_path(member.name, about) == f"/{path.rpartition('/')[2]}":
+                return stat_of(member, path)
+    finally:
+        _close(stream)
+    raise NotFound(f"{about}: gone while it was looked at", remedy="ask again, or stop what changes it")
 
 
 def _head(api: Api, container: str, path: str) -> FileStat:
@@ -67,26 +84,32 @@ def _head(api: Api, container: str, path: str) -> FileStat:
         # An answer to HEAD has no words to say why.
         _close(archive(api, container, path))
         raise
-    fields = _path_stat(response)
-    kind, mode = unpack_mode(int(fields.get("mode") or 0))
+    fields, go_mode = _path_stat(response, about)
+    kind, mode = unpack_mode(go_mode)
     return FileStat(
         path=_absolute(path),
         kind=kind,
         mode=mode,
-        size=int(fields.get("size") or 0) if kind is FileKind.FILE else 0,
-        mtime=_seconds(str(fields.get("mtime") or "")),
-        link=str(fields.get("linkTarget") or ""),
+        size=whole(fields.get("size"), "size") if kind is FileKind.FILE else 0,
+        mtime=_seconds(text(fields.get("mtime"), "mtime")),
+        # Podman tells where every path leads, Docker of links only.
+        link=text(fields.get("linkTarget"), "linkTarget") if kind is FileKind.SYMLINK else "",
     )
 
 
-def _path_stat(response: Response) -> dict[str, Any]:
-    fields: dict[str, Any] = json.loads(base64.b64decode(response.headers["X-Docker-Container-Path-Stat"]))
-    return fields
+def _path_stat(response: Response, about: str) -> tuple[Mapping[str, Any], int]:
+    """What the engine says of the path, and its mode as Go has it."""
+    try:
+        found = read_json(base64.b64decode(response.headers.get("X-Docker-Container-Path-Stat", "")))
+    except ValueError as error:
+        raise EngineError(f"{about}: the engine's answer does not say what it is: {error}") from error
+    fields = mapping(found, "X-Docker-Container-Path-Stat")
+    return fields, whole(fields.get("mode"), "mode")
 
 
-def _seconds(text: str) -> float:
+def _seconds(moment: str) -> float:
     """Seconds since the epoch of Go's RFC 3339 time, which has more digits than Python 3.10 reads."""
-    match = _TIME.fullmatch(text)
+    match = _TIME.fullmatch(moment)
     if match is None:
         return 0.0
     zone = "+00:00" if match["zone"] == "Z" else match["zone"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import select
 import socket
 import struct
@@ -74,12 +73,9 @@ class Duplex:
         # docker-py's attach_socket goes the same way (docker/api/client.py, _get_raw_response_socket).
         answer: Any = response.raw._fp
         reader = answer.fp
-        self._channel: Any = getattr(reader, "channel", None)  # docker-py's ssh: a process's two pipes
-        self._socket: Any = None if self._channel is not None else reader.raw._sock
+        self._socket: Any = reader.raw._sock
         self._fd: int = reader.fileno()
-        os.set_blocking(self._fd, False)
-        if self._socket is not None:
-            self._socket.setblocking(False)
+        self._socket.setblocking(False)
         early = reader.peek()
         self._early = reader.read1(len(early)) if early else b""
         self._closed = False
@@ -98,9 +94,7 @@ class Duplex:
             if not self._pending():
                 self._poll(select.POLLIN, deadline)
             try:
-                if self._socket is not None:
-                    return bytes(self._socket.recv(_CHUNK))
-                return os.read(self._fd, _CHUNK)
+                return bytes(self._socket.recv(_CHUNK))
             except (BlockingIOError, InterruptedError, _ssl_wait()):
                 continue
             except ConnectionError:
@@ -120,8 +114,6 @@ class Duplex:
 
     def send_some(self, data: memoryview | bytes) -> int:
         """Send what fits now, and say how much that was."""
-        if self._channel is not None:
-            return int(self._channel.send(bytes(data)))
         try:
             return int(self._socket.send(data))
         except (BlockingIOError, InterruptedError, _ssl_wait()):
@@ -136,7 +128,7 @@ class Duplex:
         if self._early or self._pending():
             return True, False
         deadline = None if timeout is None else time.monotonic() + timeout
-        events = self._poll(select.POLLIN | (select.POLLOUT if write and self._channel is None else 0), deadline)
+        events = self._poll(select.POLLIN | (select.POLLOUT if write else 0), deadline)
         return bool(events & ~select.POLLOUT), bool(events & select.POLLOUT)
 
     def end_input(self) -> None:
@@ -145,24 +137,20 @@ class Duplex:
         Raises:
             CapabilityMissing: over TLS, Python can't close one direction only.
         """
-        if self._channel is not None:
-            self._channel.proc.stdin.close()
-        elif hasattr(self._socket, "pending"):
+        if hasattr(self._socket, "pending"):
             raise CapabilityMissing(
                 f"{self._about}: the end of standard input can't be sent over TLS",
                 remedy="let the command read a known number of bytes or lines, or use a unix socket or ssh",
             )
-        else:
-            self._socket.shutdown(socket.SHUT_WR)
+        self._socket.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
         """Hang up; a thread that waits in ``receive`` gets the stream's end."""
         if self._closed:
             return
         self._closed = True
-        if self._socket is not None:
-            with contextlib.suppress(OSError):  # the engine hung up first
-                self._socket.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):  # the engine hung up first
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._response.close()
 
     @staticmethod
@@ -175,7 +163,7 @@ class Duplex:
                 connection.shutdown(socket.SHUT_RDWR)
 
     def _pending(self) -> bool:
-        return bool(self._socket is not None and hasattr(self._socket, "pending") and self._socket.pending())
+        return bool(hasattr(self._socket, "pending") and self._socket.pending())
 
     def _poll(self, events: int, deadline: float | None) -> int:
         poller = select.poll()

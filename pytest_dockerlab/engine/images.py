@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from pytest_dockerlab.engine import transfers
 from pytest_dockerlab.engine.image_files import EngineFiles, FileContainers
 from pytest_dockerlab.engine.resources import label_filter
-from pytest_dockerlab.engine.results import LayerTransfer, Transfer
+from pytest_dockerlab.engine.results import Transfer
 from pytest_dockerlab.engine.shelf import Shelf, usual_place
-from pytest_dockerlab.engine.translate import error_of, pull_error
+from pytest_dockerlab.engine.transfers import TRANSFER_SECONDS, Progress, error_in
+from pytest_dockerlab.engine.translate import error_of
 from pytest_dockerlab.errors import EngineError, NotFound
-from pytest_dockerlab.foreign import mapping, rows, text
 from pytest_dockerlab.image.inspect import engine_history, image_from_inspect
 from pytest_dockerlab.image.instructions import with_empty_layers
 from pytest_dockerlab.image.model import Image
-from pytest_dockerlab.platforms import Platform, same
-from pytest_dockerlab.reference import DOCKER_HUB, Reference
+from pytest_dockerlab.platforms import Platform
+from pytest_dockerlab.reference import Reference
 
 if TYPE_CHECKING:
     from pytest_dockerlab.engine.engine import Engine
 
 __all__ = ["Images"]
-
-#: Seconds of silence after which a transfer has failed: a registry may take its time over a large layer.
-_TRANSFER_SECONDS = 600.0
-_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
-_HUB_KEY = "https://index.docker.io/v1/"
-
-Progress = Callable[[str], None]
 
 
 class Images:
@@ -107,51 +99,7 @@ class Images:
             BaseImageMissing: the registry can't be reached, or limits the rate.
             DiskFull: the engine has no space left.
         """
-        name = Reference.parse(ref)
-        # Without a tag the API would pull every tag there is.
-        repository = Reference(host=name.host, path=name.path, tag="").familiar
-        params: dict[str, object] = {"fromImage": repository, "tag": name.digest or name.tag}
-        if platform is not None:
-            params["platform"] = str(platform)
-        pulled = self._transfer("/images/create", params, name, ref, on_progress)
-        if platform is not None and self._engine.info.containerd_store and not name.digest:
-            pulled = replace(pulled, image=self._alone(ref, name, platform))
-        return replace(pulled, layers=(*self._unmentioned(ref, pulled), *pulled.layers))
-
-    def _alone(self, ref: str, name: Reference, platform: Platform) -> str:
-        """Let a name that was pulled for a platform mean that platform's image, and return its id.
-
-        As it is with graph drivers. In containerd's store the name stands for the list of all platforms, and what an
-        engine makes of it depends on who asks: inspect (before API 1.49), save and a container's files take its own.
-        """
-        if not self._api.at_least("1.48"):
-            return self.id(ref)
-        said = self._api.json("GET", f"/images/{ref}/json", params={"manifests": True}, about=f"image {ref!r}")
-        for row in rows(said.get("Manifests"), "Manifests"):
-            descriptor = mapping(mapping(row, "a manifest").get("Descriptor"), "Descriptor")
-            there = mapping(descriptor.get("platform"), "platform")
-            found = Platform(*(text(there.get(part), part) for part in ("os", "architecture", "variant")))
-            if same(found, platform) and descriptor.get("digest") != said.get("Id"):
-                exact = replace(name, tag="", digest=text(descriptor.get("digest"), "digest")).familiar
-                self._transfer("/images/create", {"fromImage": exact}, name, exact, None)
-                # By a name between the two: to remove a digest's takes off all names of the repository that mean it.
-                between = f"dockerlab/pulled-{uuid.uuid4().hex}"
-                self.tag(exact, between)
-                self.remove(exact)
-                self.tag(between, ref)
-                self.remove(between)
-        return self.id(ref)
-
-    def _unmentioned(self, ref: str, pulled: Transfer) -> tuple[LayerTransfer, ...]:
-        """Layers that were there already: containerd's store does not speak of them, as the graph drivers do.
-
-        They are the lowest ones: a layer is unpacked over those below it.
-        """
-        layers = self.get(ref).layers
-        return tuple(
-            LayerTransfer(id=layer.removeprefix("sha256:")[:12], status="Already exists")
-            for layer in layers[: max(0, len(layers) - len(pulled.layers))]
-        )
+        return transfers.pull(self._engine, ref, platform, on_progress)
 
     def push(self, ref: str, on_progress: Progress | None = None) -> Transfer:
         """Send an image to the registry that its name names.
@@ -160,53 +108,7 @@ class Images:
             NotFound: the engine has no such image.
             BaseImageMissing: the registry can't be reached.
         """
-        name = Reference.parse(ref)
-        repository = Reference(host=name.host, path=name.path, tag="").familiar
-        params: dict[str, object] = {"tag": name.tag}
-        if self._engine.info.product == "Podman" and name.host.rpartition(":")[0] in _LOOPBACK:
-            # Docker takes loopback registries without TLS, Podman wants to be told.
-            params["tlsVerify"] = False
-        return self._transfer(f"/images/{repository}/push", params, name, ref, on_progress)
-
-    def _transfer(
-        self, path: str, params: Mapping[str, object], name: Reference, ref: str, on_progress: Progress | None
-    ) -> Transfer:
-        about = f"push of {ref}" if path.endswith("/push") else f"pull of {ref}"
-        headers = {"X-Registry-Auth": self._credentials(name.host)}
-        try:
-            response = self._api.send(
-                "POST", path, params=params, headers=headers, stream=True, timeout=_TRANSFER_SECONDS, about=about
-            )
-        except (NotFound, EngineError) as error:
-            if type(error) not in (NotFound, EngineError):
-                raise
-            raise pull_error(error.what.removeprefix(f"{about}: "), about) from error
-        layers: dict[str, str] = {}
-        digest = last = ""
-        for event in self._api.events(response, about):
-            if message := _error(event):
-                raise pull_error(message, about)
-            status, layer = str(event.get("status") or ""), str(event.get("id") or "")
-            digest = _digest(event) or digest
-            if layer and layer != name.tag and not status.startswith("Pulling from"):
-                if on_progress is not None and layers.get(layer) != status:
-                    on_progress(f"{layer}: {status}")
-                layers[layer] = status
-            elif status.startswith("Status: "):
-                last = status
-        return Transfer(
-            image=str(self._inspect(ref)["Id"]),
-            digest=digest,
-            layers=tuple(LayerTransfer(id=layer, status=status) for layer, status in layers.items()),
-            status=last,
-        )
-
-    def _credentials(self, host: str) -> str:
-        """What ``docker login`` stored for a registry, as the header wants it (docker-py reads stores and helpers)."""
-        from docker import auth
-
-        found = auth.load_config().resolve_authconfig(_HUB_KEY if host == DOCKER_HUB else host)
-        return auth.encode_header(found or {}).decode()
+        return transfers.push(self._engine, ref, on_progress)
 
     # Names
 
@@ -248,7 +150,7 @@ class Images:
         """
         about = f"save of {', '.join(refs)}"
         response = self._api.send(
-            "GET", "/images/get", params={"names": refs}, stream=True, timeout=_TRANSFER_SECONDS, about=about
+            "GET", "/images/get", params={"names": refs}, stream=True, timeout=TRANSFER_SECONDS, about=about
         )
         return self._api.chunks(response, about)
 
@@ -270,12 +172,12 @@ class Images:
             data=_chunked(stream),
             headers={"Content-Type": "application/x-tar"},
             stream=True,
-            timeout=_TRANSFER_SECONDS,
+            timeout=TRANSFER_SECONDS,
             about=about,
         )
         names: list[str] = []
         for event in self._api.events(response, about):
-            if message := _error(event):
+            if message := error_in(event):
                 raise error_of(0, message, about)
             for line in str(event.get("stream") or "").splitlines():
                 head, _, name = line.partition(": ")
@@ -311,11 +213,11 @@ class Images:
             data=_chunked(stream),
             headers={"Content-Type": "application/x-tar"},
             stream=True,
-            timeout=_TRANSFER_SECONDS,
+            timeout=TRANSFER_SECONDS,
             about=about,
         )
         for event in self._api.events(response, about):
-            if message := _error(event):
+            if message := error_in(event):
                 raise error_of(0, message, about)
         return str(self._inspect(ref)["Id"])
 
@@ -331,20 +233,3 @@ def _chunked(stream: Iterable[bytes]) -> Iterator[bytes]:
         yield stream
     else:
         yield from (chunk for chunk in stream if chunk)  # an empty chunk would end the body
-
-
-def _error(event: Mapping[str, Any]) -> str:
-    # The plain "error" is deprecated since API 1.48.
-    detail = event.get("errorDetail") or {}
-    return str((detail.get("message") if isinstance(detail, Mapping) else "") or event.get("error") or "")
-
-
-def _digest(event: Mapping[str, Any]) -> str:
-    aux = event.get("aux")
-    if isinstance(aux, Mapping) and aux.get("Digest"):
-        return str(aux["Digest"])
-    status = str(event.get("status") or "")
-    if status.startswith("Digest: "):
-        return status.removeprefix("Digest: ")
-    _, found, rest = status.partition(": digest: ")  # "latest: digest: sha256:… size: 528"
-    return rest.split(" ")[0] if found else ""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from pytest_dockerlab.engine.endpoint import Endpoint, Tls
+from pytest_dockerlab.engine.tunnel import ssh_command
 
 __all__ = ["Answer", "UnixConnection", "ask", "connection", "ping"]
 
@@ -121,15 +122,11 @@ def _context(tls: Tls) -> ssl.SSLContext:
 
 
 def _ping_ssh(url: str, timeout: float) -> Answer:
-    # The ssh program knows the user's configuration and agents; BatchMode keeps it from asking for a password.
-    parts = urlsplit(url)
-    command = ["ssh", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={max(1, int(timeout))}"]
-    command += ["-p", str(parts.port)] if parts.port else []
-    command += ["-l", parts.username] if parts.username else []
-    command += ["--", parts.hostname or "", "docker", "system", "dial-stdio"]
     request = b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n"
     try:
-        done = subprocess.run(command, input=request, capture_output=True, timeout=timeout, check=False)
+        done = subprocess.run(
+            ssh_command(url, seconds=timeout), input=request, capture_output=True, timeout=timeout, check=False
+        )
     except FileNotFoundError:
         return Answer(ok=False, reason="the ssh program is not installed")
     except subprocess.TimeoutExpired:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform as _host
 import tempfile
 import uuid
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pytest_dockerlab.engine import binfmt
 from pytest_dockerlab.engine.build_limits import reason_against
+from pytest_dockerlab.engine.endpoint import listener
 from pytest_dockerlab.errors import BuildFailed, LabError, NotFound, UsageError
 from pytest_dockerlab.platforms import Platform
 
@@ -103,6 +105,14 @@ def build_limits(engine: Engine) -> Answer:
     return Answer(True, f"the control groups of its RUN steps can be written (cgroup v{engine.info.cgroup_version})")
 
 
+def oom_report(engine: Engine) -> Answer:
+    """Podman's monitor writes it down; that of Podman 4 (conmon 2.1.6, tried) does not with cgroup v1."""
+    info = engine.info
+    if not _docker(engine) and info.cgroup_version == 1 and info.version.partition(".")[0] in ("3", "4"):
+        return Answer(False, f"with cgroup v1, Podman {info.version} shows a process that was killed and not why")
+    return Answer(True, "inspect says so")
+
+
 def rootless(engine: Engine) -> Answer:
     return Answer(engine.info.rootless, f"security options: {', '.join(engine.info.security) or 'none'}")
 
@@ -115,13 +125,12 @@ def local_files(engine: Engine) -> Answer:
     """Tried: a folder that only this machine can have is asked for as a bind mount of an image that nobody has.
 
     Docker looks at the folder before the image, so the error tells which of the two is
-    missing, in a millisecond, and nothing is made. Podman looks at the image first; its
-    service on a unix socket of a Linux machine is a process of that machine.
+    missing, in a millisecond, and nothing is made. Podman looks at the image first, and makes what is
+    missing: there the file system of the process that listens is looked at.
     """
-    if not _docker(engine):
-        same = bool(engine.endpoint.socket) and same_kernel(engine)
-        return Answer(same, "its socket is on this machine" if same else "it runs on another machine, or in a VM")
     with tempfile.TemporaryDirectory(prefix="dockerlab-probe-", dir=engine.scratch) as folder:
+        if not _docker(engine):
+            return _local_podman(engine, Path(folder))
         body = {
             "Image": f"dockerlab.invalid/{uuid.uuid4().hex}",
             "Cmd": ["-"],
@@ -136,6 +145,16 @@ def local_files(engine: Engine) -> Answer:
         except LabError as error:
             return Answer(False, f"tried: {error.what}")
     raise AssertionError("an engine made a container of an image that does not exist")
+
+
+def _local_podman(engine: Engine, folder: Path) -> Answer:
+    if not engine.endpoint.socket or not same_kernel(engine):
+        return Answer(False, "it runs on another machine, or in a VM")
+    with contextlib.suppress(OSError):  # a process of another user, or none that we see
+        root = Path(f"/proc/{listener(engine.endpoint.socket)}/root")
+        if (root / "proc").exists() and not Path(f"{root}{folder}").is_dir():
+            return Answer(False, f"tried: its service does not see {tempfile.gettempdir()} of this machine")
+    return Answer(True, "its socket is on this machine")
 
 
 def same_kernel(engine: Engine) -> bool:

@@ -22,7 +22,16 @@ from pytest_dockerlab.errors import (
     UsageError,
 )
 
-__all__ = ["TRANSPORT_ERRORS", "error_of", "is_timeout", "pull_error", "start_error", "translating", "unreachable"]
+__all__ = [
+    "TRANSPORT_ERRORS",
+    "error_of",
+    "is_timeout",
+    "missing_source",
+    "pull_error",
+    "start_error",
+    "translating",
+    "unreachable",
+]
 
 #: What requests and urllib3 raise when the connection, not the engine's answer, is at fault.
 TRANSPORT_ERRORS = (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError)
@@ -47,6 +56,8 @@ _HUNG_UP = (
     "Connection broken",
     "prematurely",
 )
+# Podman answers 500 where Docker has 409 (podman:libpod/define/errors.go, containers/storage:errors.go).
+_PODMAN_CONFLICTS = ("container state improper", "that name is already in use")
 _COMMAND = re.compile(r'exec: "?(?P<name>[^":]+)"?: ')
 _MOUNT = re.compile(r"bind source path does not exist: (?P<path>.*)")
 
@@ -63,10 +74,9 @@ def error_of(status: int, message: str, about: str = "") -> LabError:
     if _NO_SPACE in message.lower():
         return DiskFull(what, remedy=_MEMORY_REMEDY if _STATE in message else _DISK_REMEDY)
     if match := _MOUNT.search(message):
-        return UsageError(
-            f"{about}: bind mount of a folder that is not there: {match['path']}",
-            remedy="make it before the container (an engine elsewhere needs it there, not here)",
-        )
+        return missing_source(match["path"], about)
+    if any(text in message for text in _PODMAN_CONFLICTS):
+        return Conflict(what, remedy=_conflict_remedy(message))
     # Docker takes two names off one image at once, and then removes it twice: the second time it says so with a 500.
     # Nor does it know that nothing can lie below a file.
     nothing = "unrecognized image id" in message.lower() or (message.startswith("lstat ") and "not a dir" in message)
@@ -77,6 +87,14 @@ def error_of(status: int, message: str, about: str = "") -> LabError:
     if status in (400, 403, 405, 406, 422):
         return UsageError(what, remedy="mend the value that the engine names")
     return EngineError(what, remedy="look at the engine's log for the cause")
+
+
+def missing_source(path: str, about: str) -> UsageError:
+    """A bind mount of what the engine's host lacks."""
+    return UsageError(
+        f"{about}: bind mount of a folder that is not there: {path}",
+        remedy="make it before the container (an engine elsewhere needs it there, not here)",
+    )
 
 
 def _missing_remedy(message: str) -> str:

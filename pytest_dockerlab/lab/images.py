@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_dockerlab.engine.results import Transfer
+from pytest_dockerlab.engine.results import LayerTransfer, Transfer
 from pytest_dockerlab.errors import Conflict, EngineError, NotFound, UsageError
 from pytest_dockerlab.image.model import Image
 from pytest_dockerlab.lab.asked import BuildOrder
@@ -20,6 +20,7 @@ from pytest_dockerlab.lab.events import PullEvent, Recorder
 from pytest_dockerlab.lab.names import OWN_PREFIX, own_name, own_repository
 from pytest_dockerlab.lab.ownership import ClosingStack
 from pytest_dockerlab.lab.prebuilt import Prebuilt
+from pytest_dockerlab.lab.registry import Registry
 from pytest_dockerlab.platforms import Platform, same
 from pytest_dockerlab.reaping import names
 from pytest_dockerlab.reference import Reference
@@ -216,7 +217,18 @@ class OwnedImages:
 
     def push(self, ref: str) -> Transfer:
         """Push to the registry that the name names."""
-        return self._engine.images.push(ref, self._on_progress)
+        name = Reference.parse(ref)
+        registry = Registry.at(name.host)
+        before = frozenset(registry.blobs if registry else ())
+        pushed = self._engine.images.push(ref, self._on_progress)
+        if registry is None or pushed.layers:
+            return pushed
+        # Podman does not say how layers fared; our own registry knows what it had.
+        layers = [str(row["digest"]) for row in registry.manifest(name.path, name.tag)["layers"]]
+        told = (("Layer already exists" if digest in before else "Pushed", digest) for digest in layers)
+        return replace(
+            pushed, layers=tuple(LayerTransfer(id=digest.partition(":")[2][:12], status=word) for word, digest in told)
+        )
 
     def tag(self, image: ImageLike, name: str) -> Image:
         """Give an image another name; taken off at the end."""

@@ -28,6 +28,10 @@ _MANIFESTS = (
 )
 
 
+# Of this process, by address: what they hold tells more of a push than some engines do.
+_OPEN: dict[str, Registry] = {}
+
+
 class Registry:
     """A real registry on loopback: push to ``f"{registry.address}/team/app:1.0"``.
 
@@ -41,6 +45,12 @@ class Registry:
         self._storage = storage
         self._images = images
         self.address = address
+        _OPEN[address] = self
+
+    @staticmethod
+    def at(address: str) -> Registry | None:
+        """The registry of a lab of this process at an address."""
+        return _OPEN.get(address)
 
     def name(self, repository: str) -> str:
         """An image name in it: ``name("app:1.0")`` → ``"127.0.0.1:43121/app:1.0"``."""
@@ -119,6 +129,7 @@ class Registry:
     @staticmethod
     def end(process: RegistryProcess, storage: Path) -> None:
         """Stop it and delete what it stores."""
+        _OPEN.pop(process.address, None)
         process.stop()
         shutil.rmtree(storage, ignore_errors=True)
 

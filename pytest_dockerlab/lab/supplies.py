@@ -12,6 +12,7 @@ from pytest_dockerlab.errors import CapabilityMissing, UsageError
 from pytest_dockerlab.lab import tc
 from pytest_dockerlab.lab.registry import Registry
 from pytest_dockerlab.lab.resources import Network, Volume, tar_of
+from pytest_dockerlab.lab.transfer import copy_to
 
 if TYPE_CHECKING:
     from pytest_dockerlab.engine.engine import Engine
@@ -43,12 +44,19 @@ class Supplies:
         self._containers = containers
         self._closed = False
 
-    def volume(self, name: str = "", *, content: Mapping[str, bytes | str] | None = None) -> Volume:
+    def volume(
+        self, name: str = "", *, content: Mapping[str, bytes | str] | None = None, source: str | Path | None = None
+    ) -> Volume:
         """A named volume.
 
         Args:
             name: made up if empty.
             content: files to put into it: path in the volume → content.
+            source: a folder, or a file, whose copy is put into it, as root's: what a bind mount can't be where the
+                engine does not see this machine's files.
+
+        Raises:
+            UsageError: there is no such folder or file.
         """
         self._check_open()
         made = self.engine.volumes.create(name, labels=self.ownership.labels)
@@ -56,9 +64,13 @@ class Supplies:
             f"volume {made}", lambda: self.engine.volumes.remove(made, force=True), labelled=True, thing=made
         )
         volume = Volume(name=made, engine=self.engine)
-        if content:
+        if content or source is not None:
             helper = self._containers.create("alpine", None, {"volumes": {volume: "/volume"}}, 60)
-            self.engine.containers.put(helper.id, "/volume", tar_of(content))
+            if source is not None:
+                place = Path(source)
+                copy_to(self.engine, helper.id, place, f"/volume/{place.name}" if place.is_file() else "/volume")
+            if content:
+                self.engine.containers.put(helper.id, "/volume", tar_of(content))
             helper.remove()
         return volume
 

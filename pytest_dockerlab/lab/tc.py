@@ -7,11 +7,11 @@ client is ours, and ownership is the lab's.
 from __future__ import annotations
 
 import contextlib
-import socket
-import struct
+import functools
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 import testcontainers.core.container
 import testcontainers.core.network
@@ -20,7 +20,9 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.docker_client import DockerClient
 from testcontainers.core.network import Network
 
+from pytest_dockerlab.engine.endpoint import listener
 from pytest_dockerlab.engine.translate import translating
+from pytest_dockerlab.engine.tunnel import host_of
 from pytest_dockerlab.errors import UsageError
 from pytest_dockerlab.run.spec import RunSpec
 
@@ -55,15 +57,10 @@ def is_local(endpoint: Endpoint) -> bool:
     """
     if endpoint.private:
         return True
-    if not endpoint.socket or not hasattr(socket, "SO_PEERCRED"):
-        return False
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(endpoint.socket)
-            pid, _, _ = struct.unpack("3i", probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-        except OSError:
-            return False  # The next request will say what is wrong with it.
-    return bool(pid)
+    try:
+        return bool(endpoint.socket) and bool(listener(endpoint.socket))
+    except OSError:
+        return False  # The next request will say what is wrong with it.
 
 
 class _Shared:
@@ -87,6 +84,7 @@ class EngineClient(DockerClient):
         self.client = cast("Any", _Shared(engine.docker))
         self.labels = dict(labels)
         self.local = is_local(engine.endpoint)
+        self._endpoint = engine.endpoint
 
     @property
     def loopback(self) -> bool:
@@ -108,7 +106,9 @@ class EngineClient(DockerClient):
         return None if self.local else super().find_host_network()
 
     def get_connection_mode(self) -> ConnectionMode:
-        if self.local and testcontainers_config.connection_mode_override is None:
+        # testcontainers takes an engine for its own container's host wherever it runs in one itself.
+        known = self.local or bool(_host_of(self._endpoint.url))
+        if known and testcontainers_config.connection_mode_override is None:
             return ConnectionMode.docker_host
         return super().get_connection_mode()
 
@@ -116,7 +116,16 @@ class EngineClient(DockerClient):
         # "localhost" may mean ::1 first, where nothing is published.
         if self.local and not testcontainers_config.tc_host_override:
             return _LOOPBACK
+        if not testcontainers_config.tc_host_override and (there := _host_of(self._endpoint.url)):
+            return there
         return super().host()
+
+
+@functools.lru_cache(maxsize=8)
+def _host_of(url: str) -> str:
+    """The host of a remote engine, where its published ports answer; ``""`` for a socket of this machine."""
+    parts = urlsplit(url)
+    return host_of(url) if parts.scheme == "ssh" else parts.hostname or "" if parts.scheme != "unix" else ""
 
 
 def publishing_address(engine: Engine) -> str:

@@ -63,8 +63,10 @@ def state_of(inspect: Mapping[str, Any]) -> ContainerState:
     state = mapping(inspect.get("State"), "State")
     # Podman's own API calls it Healthcheck, its compatible one Health.
     health = mapping(state.get("Health") or state.get("Healthcheck"), "State.Health")
+    status = text(state.get("Status"), "State.Status").lower()
     return ContainerState(
-        status=text(state.get("Status"), "State.Status").lower() or "unknown",
+        # Podman: ended, and what it leaves is not tidied up yet (podman:libpod/define/containerstate.go).
+        status="exited" if status == "stopped" else status or "unknown",
         exit_code=whole(state.get("ExitCode"), "State.ExitCode"),
         oom_killed=flag(state.get("OOMKilled"), "State.OOMKilled"),
         error=text(state.get("Error"), "State.Error"),

@@ -25,8 +25,8 @@ def _script(root: Path, shared: Sequence[Path]) -> str:
     # A mount point of its own: engines remount what they take for the root of all.
     rows = [f"mount --bind {top} {top}"]
     rows += [f"mount --rbind /{name} {top}/{name}" for name in ("proc", "sys", "dev")]
-    # Its own folder of what runs: what is in this machine's is not its business. Tests mount what is in /tmp.
-    rows += [f"mount -t tmpfs none {top}/run", f"mount --rbind /tmp {top}/tmp"]
+    # Its own folder of what runs: what is in this machine's is not its business.
+    rows += [f"mount -t tmpfs none {top}/run"]
     rows += [f"cp -L /etc/resolv.conf {top}/etc/resolv.conf", f"cp /etc/hosts {top}/etc/hosts"]
     for path in shared:
         target = f"{top}{shlex.quote(str(path))}"
@@ -37,9 +37,15 @@ def _script(root: Path, shared: Sequence[Path]) -> str:
     return "\n".join(rows)
 
 
-def stand_in(root: Path, program: str, folder: Path, *, features: Mapping[str, bool]) -> None:
-    """Write a script that is taken for ``program`` where ``folder`` comes first on PATH."""
-    shared = [runtime_dir(), cache_dir()]
+def stand_in(
+    root: Path, program: str, folder: Path, *, features: Mapping[str, bool], shared: Sequence[Path] = ()
+) -> None:
+    """Write a script that is taken for ``program`` where ``folder`` comes first on PATH.
+
+    Args:
+        shared: what it sees of this machine, besides its own run-time files and data.
+    """
+    shared = [runtime_dir(), cache_dir(), *shared]
     edit = ""
     if features:
         # What this package writes for an engine of its own, and the features of the edition.

@@ -25,6 +25,8 @@ __all__ = ["environment_with"]
 # What all engines' runs may share: stand-ins are made once.
 _SHARED = ("registry", "locks")
 _SECONDS = 60.0
+# Tests mount what is in there.
+_TMP = Path(tempfile.gettempdir())
 
 
 @contextlib.contextmanager
@@ -43,7 +45,7 @@ def environment_with(edition: Edition, root: Path) -> Iterator[Mapping[str, str]
     with tempfile.TemporaryDirectory(prefix="dockerlab-contract-") as folder:
         if edition.program == "dockerd":
             # The run starts it itself, as it would start this machine's.
-            stand_in(root, "dockerd", Path(folder), features=edition.features)
+            stand_in(root, "dockerd", Path(folder), features=edition.features, shared=[_TMP])
             path = os.pathsep.join([folder, os.environ.get("PATH", os.defpath)])
             yield {"PATH": path, "DOCKERLAB_CACHE": str(own), "DOCKERLAB_ENGINE": "private"}
         else:
@@ -69,7 +71,7 @@ def _podman(root: Path, data: Path, folder: Path) -> Iterator[str]:
     program = ["env", *assigned, "podman", "system", "service", "--time=0", f"unix://{run / 'podman.sock'}"]
     with log.open("wb") as output:
         service = subprocess.Popen(
-            enter(root, program, [run, data, Path(tempfile.gettempdir())]),
+            enter(root, program, [run, data, _TMP]),
             stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
         )  # fmt: skip
     try:

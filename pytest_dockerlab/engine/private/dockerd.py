@@ -222,6 +222,8 @@ def empty(path: str) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         containers = [str(one["Id"]) for one in listed("/containers/json?all=1")]
+        # Podman would wait ten seconds for each to obey the stop signal.
+        list(pool.map(lambda ident: call("POST", f"/containers/{ident}/kill"), containers))
         list(pool.map(lambda ident: call("DELETE", f"/containers/{ident}?force=1&v=1"), containers))
         networks = [
             str(one["Id"]) for one in listed("/networks") if one.get("Name") not in ("bridge", "host", "none", "podman")

@@ -52,7 +52,7 @@ def test_processes(lab: Lab) -> None:
     assert "fork" in flood.stderr.lower() + flood.output.lower() or flood.exit_code != 0
 
 
-@pytest.mark.requires("memory_limit")
+@pytest.mark.requires("memory_limit", "oom_report")
 def test_too_much_memory_kills(lab: Lab) -> None:
     """A process that asks for more memory than its cap is killed, and that is told apart from other ends."""
     box = lab.run("alpine", EATS, memory="32m")
