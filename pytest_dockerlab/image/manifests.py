@@ -49,7 +49,8 @@ def described(documents: Mapping[str, bytes], archive: str) -> tuple[Described, 
     """
     if "manifest.json" in documents:
         listed = _json(documents, "manifest.json", archive)
-        return tuple(_saved(row, documents, archive) for row in rows(listed, f"{archive}: manifest.json"))
+        saved = (_saved(row, documents, archive) for row in rows(listed, f"{archive}: manifest.json"))
+        return tuple(each for each in saved if not _unknown(each.config))
     if "index.json" in documents:
         index = _object(documents, "index.json", archive)
         return tuple(_from_index(index, "index.json", (), documents, archive, set()))
@@ -87,8 +88,8 @@ def _from_index(
     for item in rows(index.get("manifests"), f"{archive}: manifests in {about}"):
         row = mapping(item, f"{archive}: a manifest of {about}")
         notes = mapping(row.get("annotations"), f"{archive}: annotations in {about}")
-        if "vnd.docker.reference.type" in notes:
-            continue  # an attestation beside the image, not an image
+        if "vnd.docker.reference.type" in notes or _unknown(row.get("platform")):
+            continue  # an attestation beside the image, not an image (buildkit: docs/attestations)
         known = names or tuple(text(notes[key], f"{archive}: {key}") for key in (_NAME, _TAG) if notes.get(key))[:1]
         path = _blob(row.get("digest"), archive)
         if path not in documents or (path, known) in seen:
@@ -109,6 +110,11 @@ def _from_index(
                 for layer in rows(document.get("layers"), f"{archive}: layers in {path}")
             ),
         )
+
+
+def _unknown(platform: object) -> bool:
+    """Whether it is the platform of what is for none: attestations have it, so that nobody runs them."""
+    return isinstance(platform, Mapping) and platform.get("os") == platform.get("architecture") == "unknown"
 
 
 def _verified(digest: object, documents: Mapping[str, bytes], archive: str) -> Mapping[str, Any]:

@@ -17,6 +17,9 @@ from pytest_dockerlab.platforms import Platform
 
 __all__ = ["MadeFile", "MadeImage", "MadeStep", "random_image"]
 
+_OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+_OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+_OCI_LAYER = "application/vnd.oci.image.layer.v1.tar"
 _TYPES = {
     FileKind.FILE: tarfile.REGTYPE,
     FileKind.DIRECTORY: tarfile.DIRTYPE,
@@ -103,11 +106,62 @@ class MadeImage:
         # The table of contents comes last, as engines have it: names are sorted.
         return _tar([*zip(names, layers, strict=True), (config_name, config), ("manifest.json", _json(manifest))])
 
+    def attested(self) -> tuple[str, Mapping[str, tuple[str, bytes]]]:
+        """As buildx builds it: an index of the image and of an attestation beside it.
+
+        (buildkit: docs/attestations/attestation-storage.md)
+
+        Returns:
+            The digest of the index, and digest → (media type, content) of it and all that it leads to.
+        """
+        blobs: dict[str, tuple[str, bytes]] = {}
+
+        def add(content: bytes, media_type: str) -> dict[str, Any]:
+            blobs[_digest(content)] = (media_type, content)
+            return _descriptor(content, media_type)
+
+        def manifest(config: bytes, layers: Iterable[tuple[bytes, str]]) -> dict[str, Any]:
+            document = {
+                "schemaVersion": 2,
+                "mediaType": _OCI_MANIFEST,
+                "config": add(config, "application/vnd.oci.image.config.v1+json"),
+                "layers": [add(content, kind) for content, kind in layers],
+            }
+            return add(_json(document), _OCI_MANIFEST)
+
+        packed = [(gzip.compress(layer, mtime=0), f"{_OCI_LAYER}+gzip") for layer in self.layers()]
+        platform = {"os": self.platform.os, "architecture": self.platform.architecture}
+        image = {**manifest(self.config_file(), packed), "platform": platform}
+        statement = _json(
+            {"_type": "https://in-toto.io/Statement/v0.1", "predicateType": "https://slsa.dev/provenance"}
+        )
+        unknown = {"os": "unknown", "architecture": "unknown"}
+        config = {**unknown, "config": {}, "rootfs": {"type": "layers", "diff_ids": [_digest(statement)]}}
+        beside = {
+            **manifest(_json(config), [(statement, "application/vnd.in-toto+json")]),
+            "platform": unknown,
+            "annotations": {
+                "vnd.docker.reference.digest": image["digest"],
+                "vnd.docker.reference.type": "attestation-manifest",
+            },
+        }
+        index = {"schemaVersion": 2, "mediaType": _OCI_INDEX, "manifests": [image, beside]}
+        return str(add(_json(index), _OCI_INDEX)["digest"]), blobs
+
+    def attested_layout(self) -> bytes:
+        """``attested`` as an OCI layout in a tar, as ``docker save`` of an engine with containerd's store begins."""
+        digest, blobs = self.attested()
+        media_type, content = blobs[digest]
+        row = {**_descriptor(content, media_type), "annotations": {"io.containerd.image.name": self.tags[0]}}
+        index = _json({"schemaVersion": 2, "manifests": [row]})
+        files = [(f"blobs/{name.replace(':', '/')}", blob) for name, (_, blob) in sorted(blobs.items())]
+        return _tar([*files, ("index.json", index), ("oci-layout", _json({"imageLayoutVersion": "1.0.0"}))])
+
     def oci_layout(self, *, compressed: bool = True) -> bytes:
         """As an OCI layout in a tar, without the ``manifest.json`` that newer engines put beside it."""
         blobs = [gzip.compress(layer, mtime=0) if compressed else layer for layer in self.layers()]
         config = self.config_file()
-        kind = "application/vnd.oci.image.layer.v1.tar" + ("+gzip" if compressed else "")
+        kind = _OCI_LAYER + ("+gzip" if compressed else "")
         manifest = _json(
             {
                 "schemaVersion": 2,
@@ -115,7 +169,7 @@ class MadeImage:
                 "layers": [_descriptor(blob, kind) for blob in blobs],
             }
         )
-        row = _descriptor(manifest, "application/vnd.oci.image.manifest.v1+json")
+        row = _descriptor(manifest, _OCI_MANIFEST)
         if self.tags:
             row["annotations"] = {"io.containerd.image.name": self.tags[0]}
         files = [(f"blobs/sha256/{_digest(blob).removeprefix('sha256:')}", blob) for blob in (*blobs, config, manifest)]

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_dockerlab.errors import EngineError, LabError
+from pytest_dockerlab.errors import CapabilityMissing, EngineError, LabError
 from pytest_dockerlab.findings import CheckFailed
 
-__all__ = ["attach", "compare_layers", "hide_our_frames", "is_engines_fault", "is_marked", "mark"]
+__all__ = ["attach", "compare_layers", "hide_our_frames", "is_engines_fault", "is_marked", "lacks", "mark", "skip"]
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _SHORT = 12
@@ -33,6 +33,22 @@ def mark(item: pytest.Item, report: pytest.TestReport) -> None:
 def is_marked(report: object) -> bool:
     """Whether ``mark`` was called for this report, in whichever process."""
     return bool(getattr(report, _FAULT, False))
+
+
+def lacks(item: pytest.Item, error: BaseException, *, strict: bool) -> bool:
+    """Whether a test ended for want of a capability, found in the middle of it, that may be wanting.
+
+    As the mark ``requires`` has it. A graded one stays a fault: points are neither given nor taken for it.
+    """
+    return isinstance(error, CapabilityMissing) and not strict and item.get_closest_marker("exercise") is None
+
+
+def skip(item: pytest.Item, report: pytest.TestReport, error: BaseException) -> None:
+    """Make a failed report one of a test that was skipped."""
+    what = error.what if isinstance(error, LabError) else str(error)
+    path, line, _ = item.reportinfo()
+    report.outcome = "skipped"
+    report.longrepr = (str(path), (line or 0) + 1, f"Skipped: {what}")
 
 
 def attach(

@@ -105,6 +105,9 @@ class Tests:
         evidence.hide_our_frames(call.excinfo.value, full=item.config.option.fulltrace)
         report = yield
         if report.failed and (run := known_run(item.config)) is not None:
+            if call.when != "teardown" and evidence.lacks(item, call.excinfo.value, strict=run.settings.strict):
+                evidence.skip(item, report, call.excinfo.value)
+                return report
             if run.settings.keep == "failed" and call.when != "teardown":
                 run.keep(getattr(item, "fixturenames", ()), item.nodeid)
             names = getattr(item, "fixturenames", ())

@@ -21,6 +21,7 @@ from pytest_dockerlab.image.blobs import tar_items
 from pytest_dockerlab.image.model import FileKind
 from pytest_dockerlab.image.random import MadeFile, MadeImage, MadeStep, random_image
 from pytest_dockerlab.image.tarstream import Blocks
+from pytest_dockerlab.lab.resources import tar_of
 
 IMAGE_TOOL = b"#!/bin/sh\n"
 IMAGE = MadeImage(
@@ -304,3 +305,49 @@ def test_equal_images_from_two_sources_are_equal(tmp_path: Path) -> None:
     other = open_image(written(tmp_path / "c.tar", replace(IMAGE, config={}).docker_save()))
     assert first == second
     assert first != other
+
+
+@pytest.mark.parametrize("annotated", [True, False], ids=["as buildx writes it", "known by its platform only"])
+def test_an_attestation_is_no_image(tmp_path: Path, annotated: bool) -> None:
+    """An index with an attestation in it holds one image: the platform unknown/unknown is nobody's."""
+    layout = IMAGE.attested_layout()
+    if not annotated:
+        layout = without_annotations(layout)
+    (image,) = open_images(written(tmp_path / "attested.tar", layout))
+    assert (image.id, image.layers) == (IMAGE.id, IMAGE.diff_ids())
+    assert image.platform == IMAGE.platform
+    assert image.files is not None
+    assert image.files.read("/usr/bin/tool") == IMAGE_TOOL
+
+
+def content_of(tar: tarfile.TarFile) -> dict[str, bytes]:
+    return {entry.name: file.read() for entry in tar if (file := tar.extractfile(entry)) is not None}
+
+
+def without_annotations(layout: bytes) -> bytes:
+    """The same layout, but that nothing is said of what an attestation refers to."""
+    with tarfile.open(fileobj=io.BytesIO(layout)) as tar:
+        files = content_of(tar)
+    top = json.loads(files["index.json"])
+    inner = f"blobs/{top['manifests'][0]['digest'].replace(':', '/')}"
+    index = json.loads(files.pop(inner))
+    for row in index["manifests"]:
+        row.pop("annotations", None)
+    content = json.dumps(index).encode()
+    digest = hashlib.sha256(content).hexdigest()
+    files[f"blobs/sha256/{digest}"] = content
+    top["manifests"][0] |= {"digest": f"sha256:{digest}", "size": len(content)}
+    files["index.json"] = json.dumps(top).encode()
+    return tar_of(files)
+
+
+def test_a_save_that_lists_an_attestation_holds_one_image(tmp_path: Path) -> None:
+    """An engine's manifest.json may name it beside the image; its configuration says what it is."""
+    with tarfile.open(fileobj=io.BytesIO(IMAGE.docker_save())) as tar:
+        files = content_of(tar)
+    config = {"os": "unknown", "architecture": "unknown", "config": {}, "rootfs": {"type": "layers", "diff_ids": []}}
+    files["attestation.json"] = json.dumps(config).encode()
+    beside: dict[str, object] = {"Config": "attestation.json", "RepoTags": None, "Layers": []}
+    files["manifest.json"] = json.dumps([*json.loads(files["manifest.json"]), beside]).encode()
+    (image,) = open_images(written(tmp_path / "both.tar", tar_of(files)))
+    assert image.layers == IMAGE.diff_ids()

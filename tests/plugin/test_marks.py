@@ -94,3 +94,38 @@ def test_what_the_engine_has_is_no_hindrance(pytester: pytest.Pytester, engine: 
         """
     )
     pytester.runpytest_subprocess().assert_outcomes(passed=1)
+
+
+LACKING = """
+    import pytest
+    from pytest_dockerlab import UsageError
+
+    @pytest.fixture
+    def needy(lab):
+        lab.requires("rootless" if not lab.engine.capabilities.has("rootless") else "userns_remap")
+
+    def test_in_the_middle(lab):
+        needy = "podman" if lab.engine.info.product != "Podman" else "classic"
+        lab.build("FROM alpine\\nRUN true\\n", builder=needy)
+
+    def test_in_a_fixture(needy): pass
+"""
+
+
+def test_what_is_found_lacking_in_the_middle_skips_a_test_too(pytester: pytest.Pytester, engine: Lab) -> None:
+    """A fixture or a test that needs what the engine lacks is skipped, with the reason, at its own place."""
+    pytester.makepyfile(LACKING)
+    result = pytester.runpytest_subprocess("-rs")
+    result.assert_outcomes(skipped=2)
+    result.stdout.fnmatch_lines_random(
+        ["SKIPPED*test_what_is_found_lacking*: *lacks 'rootless'*", "SKIPPED*: builder='podman' was asked for*"]
+    )
+
+
+def test_where_it_counts_that_fails_too(pytester: pytest.Pytester, engine: Lab) -> None:
+    """With ``--dockerlab-strict`` both are errors."""
+    pytester.makepyfile(LACKING)
+    result = pytester.runpytest_subprocess("--dockerlab-strict", "-rfE")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "skipped" not in result.parseoutcomes()
+    assert sum(result.parseoutcomes().values()) >= 2

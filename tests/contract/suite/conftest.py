@@ -36,11 +36,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.user_properties += [("proves", mark.args[0]), ("claim", claim)]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def facts(lab_session: Lab, record_testsuite_property: Record) -> None:
+@pytest.fixture(scope="session")
+def facts(lab_session: Lab) -> str:
     """Which engine this is, and what it says it can: the head of its column in the table."""
-    for name, value in asdict(Facts.of(lab_session.engine)).items():
-        record_testsuite_property(name, json.dumps(value))
+    return json.dumps(asdict(Facts.of(lab_session.engine)))
+
+
+@pytest.fixture(autouse=True)
+def told(facts: str, record_property: Record) -> None:
+    """Each test tells: of a run with workers nothing is recorded as a whole."""
+    record_property("facts", facts)
 
 
 @pytest.fixture(

@@ -73,9 +73,9 @@ def test_what_still_runs_is_ended(lab: Lab, inner: Lab) -> None:
     assert gone(lambda: lab.engine.containers.inspect(paused.id))
 
 
+@pytest.mark.requires("local_files")
 def test_files_of_containers_go(lab: Lab, inner: Lab) -> None:
     """A folder that a container wrote to as another user is removed with what is in it."""
-    inner.requires("local_files")
     folder = inner.owned_dir(1111)
     inner.run(
         "alpine", ["sh", "-c", "mkdir /w/deep && touch /w/deep/file"], user="1111", volumes={folder: "/w"}

