@@ -75,7 +75,7 @@ def running_steps(data_root: Path, version: int, known: frozenset[str] = frozens
             path = config["linux"]["cgroupsPath"]
             hosts = next(mount["source"] for mount in config["mounts"] if mount["destination"] == "/etc/hosts")
             names = frozenset(Path(hosts).read_text().split())
-        except (OSError, ValueError, KeyError, StopIteration):
+        except (OSError, ValueError, TypeError, LookupError, StopIteration):
             continue  # a file, or a step of which not everything is there yet
         yield RunningStep(ident=entry.name, hosts=names, group=ControlGroup(path, version), bundle=Path(entry.path))
 
