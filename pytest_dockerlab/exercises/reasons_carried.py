@@ -55,6 +55,19 @@ CARRIED: Mapping[str, tuple[Text, Text, Text]] = {
         {"en": "the exercise asks for a command that works", "ja": "課題ではコマンドが成功する必要があります"},
         _LOG,
     ),
+    "out_of_time": (
+        {
+            "en": "{value} was not carried out: those before it took more than {most} s",
+            "ja": "{value} は実行していません: それまでのコマンドに {most} 秒より長くかかりました",
+        },
+        {"en": "all commands together have a limit, too", "ja": "すべてのコマンドを合わせた時間にも上限があります"},
+        {"en": "leave out what only waits", "ja": "待つだけのコマンドを外してください"},
+    ),
+    "exec_detached": (
+        {"en": "docker exec -d is not carried out here", "ja": "docker exec -d はここでは実行できません"},
+        {"en": "what a command did is looked at when it has ended", "ja": "コマンドの結果は終わってから確認します"},
+        {"en": "leave -d out", "ja": "-d を外してください"},
+    ),
     "no_image": (
         {"en": "there is no image {value} at this point", "ja": "この時点でイメージ {value} はありません"},
         _ORDER,

@@ -6,6 +6,7 @@ Names are the student's: what they stand for on the engine is this submission's 
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Carried", "Done", "Maker", "carry_out"]
 
 T = TypeVar("T")
+_RUNS = 5
 _STUDENTS = (CheckFailed, BuildFailed, ContainerFailed, NotFound, Conflict, UsageError)
 
 
@@ -95,29 +97,46 @@ class Maker(Protocol):
         """A container, started if that is asked for."""
 
 
-def carry_out(commands: Judged, policy: Policy, maker: Maker, lab: Lab, *, exercise: str, cwd: Path) -> Carried:
+def carry_out(
+    commands: Judged,
+    policy: Policy,
+    maker: Maker,
+    lab: Lab,
+    *,
+    exercise: str,
+    cwd: Path,
+    clock: Callable[[], float] = time.monotonic,
+) -> Carried:
     """Carry out all commands; one that fails does not keep the next from being tried.
+
+    They may take as long as a build and a few containers may; what comes after that is not carried out.
 
     Args:
         commands: none of them refused.
         lab: owns what they make.
         exercise: its image has this name where no command builds one.
         cwd: where relative paths begin.
+        clock: in seconds.
 
     Raises:
         EngineError: the engine's fault, not theirs.
     """
     terminal = _Terminal(policy, maker, lab, cwd, own="" if commands.builds else _whole(exercise))
-    counted = {AskedBuild: 0}
+    builds = iter(range(len(commands.builds)))
+    most = policy.build_seconds + _RUNS * policy.run_seconds
+    started = clock()
     done: list[Done] = []
     for each in commands.asked:
         command = each if isinstance(each, Command) else each.command
         failure: tuple[Finding, ...] = ()
         result: object = None
         try:
+            number = next(builds) if isinstance(each, AskedBuild) else 0
+            if clock() - started > most:
+                written = f"docker {command.verb}"
+                raise CheckFailed([refuse("out_of_time", command.where, written, most=f"{most:g}").finding()])
             if isinstance(each, AskedBuild):
-                result = terminal.build(counted[AskedBuild], each)
-                counted[AskedBuild] += 1
+                result = terminal.build(number, each)
             elif isinstance(each, AskedRun):
                 result = terminal.run(each)
             else:
@@ -190,6 +209,8 @@ class _Terminal:
     # Containers
 
     def _exec(self, command: Command) -> object:
+        if command.on("detach"):
+            raise _failed(command, "exec_detached", "")
         name, *arguments = command.arguments
         env = dict(pair.partition("=")[::2] for pair in command.all("env"))
         return self._container(name, command).exec(

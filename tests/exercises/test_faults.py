@@ -115,6 +115,12 @@ def test_a_failed_build_shows_its_step_and_the_end_of_its_log() -> None:
     assert result.output == "\\x1b[31mE: no package"
 
 
+def test_a_check_is_told_in_its_own_words() -> None:
+    """Without the expression that pytest adds; where the check has no words, that is what there is."""
+    assert result_of("ex1/a", AssertionError("root wrote it\nassert '0' != '0'")).message == "root wrote it"
+    assert result_of("ex1/a", AssertionError("assert 1 == 2")).message == "assert 1 == 2"
+
+
 def test_what_failed_is_told_in_every_language() -> None:
     """A build's step and a container's end, taken apart; the message stays whole."""
     failed = errors.BuildFailed(

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_dockerlab import Build, CheckFailed, Container, Image, Lab
 from pytest_dockerlab.engine.results import Transfer
+from pytest_dockerlab.grade.carry import carry_out
 from pytest_dockerlab.image.archive import open_image
 from pytest_dockerlab.lab.executed import Executed
 from tests.grade.conftest import POLICY, Hand
@@ -74,6 +75,7 @@ def test_a_container_is_worked_with(hand: Hand) -> None:
         "docker commit -c 'CMD [\"true\"]' box changed",
         "docker rm --force box",
         "docker exec box true",
+        "docker exec -d box true",
         "docker create --name box changed",
         "docker start --attach box",
         dockerfile="FROM alpine\nSTOPSIGNAL SIGKILL\n",
@@ -83,6 +85,7 @@ def test_a_container_is_worked_with(hand: Hand) -> None:
         "3": "the container box runs",
         "4": "there is a container box already",
         "9": "there is no container box at this point",
+        "10": "docker exec -d is not carried out here",
     }
     assert done.get("exec", Executed).output == "me\n/tmp\n"
     assert done.get("commit", Image).config.cmd == ("true",)
@@ -110,6 +113,38 @@ def test_what_fails_is_told_with_its_command(hand: Hand) -> None:
     }.items():
         with pytest.raises(CheckFailed, match=said):
             done.get(verb, object)
+
+
+def test_commands_have_a_time_together(hand: Hand, lab: Lab) -> None:
+    """What comes after it is not carried out, and says so; the limit is the policy's, whatever the clock says."""
+    submission = hand("docker load -i a.tar", "docker load -i b.tar", "docker build -t mine .", policy=SHARES)
+    ticks = iter(range(0, 10_000, int(SHARES.build_seconds + SHARES.run_seconds)))
+    done = carry_out(
+        submission.commands,
+        submission.policy,
+        submission,
+        lab,
+        exercise="ex",
+        cwd=submission.folder,
+        clock=lambda: float(next(ticks)),
+    )
+    assert [each.failure[0].what for each in done.done] == [
+        "no docker save before has written a.tar",
+        "docker load was not carried out: those before it took more than 1200 s",
+        "docker build was not carried out: those before it took more than 1200 s",
+    ]
+
+
+def test_a_build_that_fails_is_not_the_next_ones(hand: Hand) -> None:
+    """Each build command has its own image."""
+    done = hand(
+        "docker build -t wrong -f Dockerfile.wrong .",
+        "docker build -t right .",
+        "docker run right true",
+        files={"Dockerfile.wrong": "FROM alpine\nRUN false\n"},
+    ).carry_out()
+    assert [bool(each.failure) for each in done.done] == [True, False, False]
+    assert done.get("run", Container).exit_code == 0
 
 
 def test_files_of_the_copy_are_read_without_following_a_link(hand: Hand) -> None:

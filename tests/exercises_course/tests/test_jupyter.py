@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_dockerlab import assert_exposes, assert_jupyter
+from pytest_dockerlab import assert_jupyter, assert_port_published
 from pytest_dockerlab.grade.submission import Submission
 
 # Seconds until a server answers, on a machine that does much else.
 PATIENCE = 100.0
 
 
+@pytest.mark.requires("loopback_ports")
 @pytest.mark.exercise(
     "jupyter",
-    "exposes",
-    title={"en": "The image names its port 8888", "ja": "イメージがポート 8888 を示す"},
+    "port",
+    title={"en": "Port 8888 is published, and no other", "ja": "ポート 8888 だけを公開する"},
     hint={
-        "en": "EXPOSE 8888 tells others which port it is; docker run -p makes it reachable.",
-        "ja": "EXPOSE 8888 はどのポートかを示すだけです。docker run -p で届くようになります。",
+        "en": "-p 127.0.0.1:8888:8888 leads from the host's port to the container's; each further -p opens another.",
+        "ja": "-p 127.0.0.1:8888:8888 でホストのポートからコンテナーのポートへつながります。他の -p は不要です。",
     },
 )
-def test_exposes(submission: Submission) -> None:
-    """The image exposes 8888."""
-    assert_exposes(submission.build(), 8888)
+def test_port(submission: Submission) -> None:
+    """The first docker run publishes the server's port, and no other."""
+    box = submission.run(0)
+    assert_port_published(box, 8888)
+    others = [str(port.container) for port in box.spec.ports if port.container != 8888]
+    assert not others, f"published, too: {', '.join(others)}"
 
 
 @pytest.mark.requires("loopback_ports")
 @pytest.mark.exercise(
     "jupyter",
     "open",
+    needs="port",
     points=2,
     title={"en": "Without a token everybody is let in", "ja": "トークンなしで開ける"},
     hint={
