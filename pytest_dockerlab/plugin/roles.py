@@ -82,7 +82,9 @@ class Tests:
 
         platform = run.axis.chosen(axis.param_of(item))
         if item.get_closest_marker("row") is not None:
-            marks.record_place(item, run.place, run.axis.title(platform))
+            from pytest_dockerlab.plugin.summary import place
+
+            marks.record_place(item, place(run.engine.info), run.axis.title(platform))
         if not needs_engine(item) or item.get_closest_marker("skip") is not None:
             return
         reason, fails = run.axis.refusal(platform)

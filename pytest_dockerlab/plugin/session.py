@@ -60,6 +60,8 @@ class Run:
         self.progress = progress
         self.tally = Tally()
         self.labs: dict[str, Lab] = {}
+        # A worker's lab_run stays when its tests go on to another platform: others may use what it made.
+        self._run_labs: dict[Platform, Lab] = {}
         # Where it looks ahead (plugin.lookahead).
         self.stock: Stock | None = None
         self.prebuilt: Prebuilt | None = None
@@ -113,17 +115,6 @@ class Run:
         if self._engine is None:
             self._engine = self._connect()
         return self._engine
-
-    @property
-    def place(self) -> str:
-        """Where this process's tests run, in short: the engine.
-
-        Raises:
-            EngineError: there is no engine.
-        """
-        info = self.engine.info
-        store = " (containerd store)" if info.containerd_store else ""
-        return f"{info.product} {info.version.partition('+')[0]}{store}"
 
     def find_engine(self) -> None:
         """Have the engine found before the first test needs it.
@@ -231,6 +222,9 @@ class Run:
         from pytest_dockerlab.lab import Lab
         from pytest_dockerlab.lab.events import Recorder
 
+        if LABS[fixture] == "run" and (there := self._run_labs.get(platform)) is not None:
+            self.labs[fixture] = there
+            return there
         if self._recorder is None:
             self._recorder = Recorder()
         kind: Callable[..., Lab] = Lab
@@ -254,6 +248,8 @@ class Run:
             prebuilt=self.prebuilt,
         )
         self.presence.opened(fixture)
+        if LABS[fixture] == "run" and not self.seat.leads:
+            self._run_labs[platform] = lab
         return lab
 
     @property
@@ -336,10 +332,12 @@ class Run:
             self.keep(tuple(self.labs), keeping.whose("run"))
         if self.remover is not None:
             self.remover.wait()  # a longer lab's images and networks are free then
-        for what in (*self.labs.values(), self.remover, self._bases, self._engine, self._presence):
+        labs = dict.fromkeys((*self.labs.values(), *self._run_labs.values()))
+        for what in (*labs, self.remover, self._bases, self._engine, self._presence):
             if what is not None:
                 self._guard(what.close)
         self.labs.clear()
+        self._run_labs.clear()
         self.axis.close()
         if self.remover is not None:
             self.tally.trouble.extend(self.remover.trouble)
@@ -359,8 +357,9 @@ class Run:
     def _part(self) -> None:
         """Not to wait for the others: they may wait for this one to say that it has collected the tests."""
         self.sharing.part()
-        if (shared := self.labs.pop("lab_run", None)) is not None:
-            self._guard(shared.leave)
+        self.labs.pop("lab_run", None)
+        while self._run_labs:
+            self._guard(self._run_labs.popitem()[1].leave)
 
     def _guard(self, action: Callable[[], object]) -> None:
         try:

@@ -9,8 +9,9 @@ from pytest_dockerlab.plugin.tally import Tally
 
 if TYPE_CHECKING:
     from pytest_dockerlab.engine.engine import Engine
+    from pytest_dockerlab.engine.info import EngineInfo
 
-__all__ = ["headline", "summary"]
+__all__ = ["headline", "place", "summary"]
 
 _KINDS = {
     "stand-in": "stand-in",
@@ -36,6 +37,12 @@ def headline(engine: Engine) -> str:
         "1 CPU" if info.cpus == 1 else f"{info.cpus} CPUs",
     ]
     return " · ".join(part for part in parts if part)
+
+
+def place(info: EngineInfo) -> str:
+    """The engine in a few words, for tables of several jobs."""
+    store = " (containerd store)" if info.containerd_store else ""
+    return f"{info.product} {info.version.partition('+')[0]}{store}"
 
 
 def summary(engines: Sequence[str], tally: Tally, platforms: Sequence[str] = (), *, verbose: bool = False) -> list[str]:

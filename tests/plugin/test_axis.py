@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -204,6 +205,22 @@ def test_each_platform_has_its_own(
     for platform in (own, f"{arm64} (emulated)"):
         assert told.count(f'name="platform" value="{platform}"') == 1
     assert names_on(engine) == before, "an engine that is not ours keeps no names"
+
+
+def test_what_a_worker_made_for_its_run_goes_on_each_platform(
+    pytester: pytest.Pytester, engine: Lab, arm64: str
+) -> None:
+    """Its lab_run for one platform is not forgotten when its tests go on to the other."""
+    name = f"axis-{os.urandom(4).hex()}"
+    pytester.makepyfile(
+        f"def test(lab_run):\n    lab_run.tag('alpine', '{name}:' + lab_run.platform.architecture)\n"
+        "def test_again(lab_run):\n    assert lab_run.run('alpine', ['true']).exit_code == 0\n"
+    )
+    platforms = f"{engine.engine.info.platform},{arm64}"
+    result = pytester.runpytest_subprocess("-n1", f"--dockerlab-platform={platforms}", timeout=120)
+    result.assert_outcomes(passed=4)
+    left = {tag for image in engine.engine.images.list() for tag in image.tags if name in tag}
+    assert left == set()
 
 
 def names_on(engine: Lab) -> set[str]:
