@@ -20,7 +20,7 @@ from benchmarks.peers import peers_python
 from pytest_dockerlab.engine.discovery import obtain
 from pytest_dockerlab.settings import read_settings
 
-JOBS = ("fresh", "tuned", "files", "layers", "parallel", "growth", "overhead", "tutorial")
+JOBS = ("fresh", "tuned", "files", "layers", "parallel", "growth", "overhead", "grading", "tutorial")
 
 
 def main() -> None:

@@ -52,9 +52,14 @@ def redis() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A course that needs no engine."""
-    folder = tmp_path_factory.mktemp("plain") / "course"
+    return plain(tmp_path_factory.mktemp("plain") / "course")
+
+
+def plain(folder: Path, text: str = PLAIN) -> Path:
+    """A course of one check, that any engine may have."""
     (folder / "tests").mkdir(parents=True)
-    (folder / "tests" / "test_it.py").write_text(PLAIN)
+    (folder / "tests" / "test_it.py").write_text(text)
+    (folder / "policy.toml").write_text('build_network = "none"\n')
     return folder
 
 
@@ -84,13 +89,13 @@ def test_a_worker_that_is_killed_costs_nobody_a_point(redis: str, tmp_path: Path
     """Two workers with an engine each; one is killed while it grades: what it had is graded by the other."""
     write_course(tmp_path / "course")
     course = Course.at(tmp_path / "course")
-    expected = make(course, checks_of(course, tmp_path), tmp_path / "class", size=8, seed=3)
+    expected = make(course, checks_of(course, tmp_path), tmp_path / "class", size=6, seed=3)
     said = brokered.one_killed(
         redis, course.folder, tmp_path, command(tmp_path, course.folder), *[{"DOCKERLAB_ENGINE": "private"}] * 2
     )
     assert differences(tmp_path / "out", expected) == []
     assert "is gone: sent again" in said
-    assert "8 of 8 done in" in said
+    assert "6 of 6 done in" in said
     assert brokered.PASSWORD not in said
     logs = [(tmp_path / f"worker{number}.log").read_text("utf-8") for number in (0, 1)]
     assert all(" of 9 (" in log for log in logs)
@@ -139,9 +144,8 @@ def test_reruns_have_a_queue_of_their_own_and_are_graded_anew(
 def test_a_worker_without_its_engine_leaves_what_it_has_to_others(redis: str, lab_session: Lab, tmp_path: Path) -> None:
     """It does not declare a whole class not gradable, but ends, with 1; the one that comes grades it."""
     hand_in(tmp_path, ivy="42")
-    (tmp_path / "course" / "tests").mkdir(parents=True)
     text = PLAIN.replace("def test_right(request):", "def test_right(request, lab):\n    lab.engine.images.list()")
-    (tmp_path / "course" / "tests" / "test_it.py").write_text(text)
+    plain(tmp_path / "course", text)
     own = {"DOCKERLAB_ENGINE": "private", "DOCKERLAB_TIMEOUT": "1"}
     with brokered.Worker(redis, tmp_path / "course", tmp_path / "log", own) as first:
         brokered.until(lambda: first.said("ready for"))
@@ -162,8 +166,7 @@ def test_a_worker_without_its_engine_leaves_what_it_has_to_others(redis: str, la
 def test_a_worker_with_another_course_gets_nothing(redis: str, course: Path, tmp_path: Path) -> None:
     """Who grades is told for which courses those work that answer."""
     hand_in(tmp_path, dan="42")
-    (tmp_path / "course" / "tests").mkdir(parents=True)
-    (tmp_path / "course" / "tests" / "test_it.py").write_text(PLAIN.replace("42", "43"))
+    plain(tmp_path / "course", PLAIN.replace("42", "43"))
     with brokered.start(command(tmp_path, tmp_path / "course", "--wait", "1s"), redis) as batch:
         said = batch.communicate()[1]
     assert batch.returncode == 1
