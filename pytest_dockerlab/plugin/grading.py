@@ -106,7 +106,7 @@ class Grading:
         except UsageError as error:
             if hasattr(config, "workerinput"):
                 # Raised here it would look like a crash, and the worker would be replaced.
-                run_of(config).fail(error)
+                run_of(config).door.fail(error)
             else:
                 raise pytest.UsageError(str(error)) from error
         done = yield
@@ -244,7 +244,7 @@ class Grading:
         from pytest_dockerlab.reports.formats import render
 
         run = run_of(self._config)
-        reason = str(failure) if (failure := run.failure) is not None else ""
+        reason = str(failure) if (failure := run.door.failure) is not None else ""
         student = run.settings.submission.name if run.settings.submission else "reference"
         graded = score(self._course, self._results.values(), student=student, reason=reason)
         _write(path, render("json", graded))

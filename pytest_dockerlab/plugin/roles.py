@@ -143,7 +143,7 @@ class Worker:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         # An error raised here would look like a crash, and the worker would be replaced, and fail again.
         if (error := begin(session)) is not None:
-            run_of(session.config).fail(error)
+            run_of(session.config).door.fail(error)
 
     # Innermost of the wrappers, so that xdist's own sends what is said here; a wrapper at all, because an interrupted
     # session's fixtures are taken down in this hook, and may fail: the others would wait for this worker for ever.
@@ -185,7 +185,7 @@ class Leader:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:
-        if (failure := run_of(self._config).failure) is not None:
+        if (failure := run_of(self._config).door.failure) is not None:
             raise pytest.UsageError(str(failure))
         self._show_engine()
 
@@ -199,7 +199,7 @@ class Leader:
     def _show_engine(self) -> None:
         if (run := known_run(self._config)) is None:
             return
-        for headline in run.headlines:
+        for headline in run.door.headlines:
             if headline not in self._engines:
                 if not self._engines and (idle := run.idle_engines(len(self._workers))):
                     run.progress.now(idle)
@@ -214,7 +214,7 @@ class Leader:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if (run := known_run(self._config)) is not None:
             # A test that asks for a lab only while it runs has its engine found late.
-            self._engines = run.headlines or self._engines
+            self._engines = run.door.headlines or self._engines
             self._platforms = run.axis.headlines() or self._platforms
             run.close(crashed=session.exitstatus in _BROKEN or bool(self._workers))
             if run.tally.learned:

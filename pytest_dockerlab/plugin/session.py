@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pytest_dockerlab import errors
 from pytest_dockerlab.errors import EngineError, EngineUnreachable, LabError
 from pytest_dockerlab.plugin import ending, engines, keeping, watch
 from pytest_dockerlab.plugin.axis import Axis
 from pytest_dockerlab.plugin.current import LABS
+from pytest_dockerlab.plugin.door import Door
 from pytest_dockerlab.plugin.progress import Follower, Progress
 from pytest_dockerlab.plugin.seat import Folder, Seat
 from pytest_dockerlab.plugin.sharing import Sharing
 from pytest_dockerlab.plugin.tally import Tally
-from pytest_dockerlab.reaping import beside
 from pytest_dockerlab.settings import Settings
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pytest_dockerlab.bases.provide import Bases
     from pytest_dockerlab.engine.endpoint import Endpoint
     from pytest_dockerlab.engine.engine import Engine
@@ -37,8 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PROGRESS", "Run"]
 
-# In the run's folder: what workers tell of, the addresses of its engines (by number), why the run can't go on.
-PROGRESS, _ENGINE, _FAILURE = "progress", "engine-", "failure.json"
+# In the run's folder: what workers tell of.
+PROGRESS = "progress"
 
 
 class Run:
@@ -50,6 +46,7 @@ class Run:
         settings: the choices for this engine.
         seat: which process this is.
         progress: tells of what takes long.
+        door: the way to its engine.
     """
 
     def __init__(self, settings: Settings, seat: Seat, progress: Progress) -> None:
@@ -68,6 +65,7 @@ class Run:
         self.remover: Remover | None = None
         self.folder = Folder(seat.run)
         self.sharing = Sharing(self.folder, self.number, seat.worker)
+        self.door = Door(settings, self.number, seat, self.folder, self.sharing, progress.now)
         self.axis = Axis(self.settings, self.folder, self.number, lambda: self.engine, progress.now)
         self._engine: Engine | None = None
         self._bases: Bases | None = None
@@ -81,26 +79,6 @@ class Run:
 
     # The engine ---------------------------------------------------------------------------------------------------
 
-    @property
-    def failure(self) -> LabError | None:
-        """What ended the run for all of its processes."""
-        record = self.folder.read(_FAILURE)
-        if record is None:
-            return None
-        kind = getattr(errors, record["kind"], LabError)
-        error = kind(record["what"], remedy=record["remedy"])
-        assert isinstance(error, LabError)
-        return error
-
-    def fail(self, error: LabError) -> None:
-        """Tell all processes of the run that it can't go on."""
-        self.folder.write(_FAILURE, {"kind": type(error).__name__, "what": error.what, "remedy": error.remedy})
-
-    @property
-    def headlines(self) -> list[str]:
-        """Each engine that is in use, in one line."""
-        return [record["headline"] for record in self.folder.records(_ENGINE) if record["headline"]]
-
     def idle_engines(self, workers: int) -> str:
         """What to tell of engines that were named and are not used, ``""`` if all are."""
         return engines.idle(self.named, workers)
@@ -113,7 +91,7 @@ class Run:
             EngineError: there is none. It is the same error for each process that asks.
         """
         if self._engine is None:
-            self._engine = self._connect()
+            self._engine = self.door.open()
         return self._engine
 
     def find_engine(self) -> None:
@@ -132,73 +110,6 @@ class Run:
 
             self._bases = Bases(self.engine, self.settings, self.progress.now)
         return self._bases
-
-    def _connect(self) -> Engine:
-        name = f"{_ENGINE}{self.number}"
-        with self.folder.lock(name):
-            if failure := self.failure:
-                raise failure
-            scratch = self._join()
-            record = self.folder.read(f"{name}.json")
-            endpoint = _endpoint(record) if record is not None else self._obtain(name)
-        # Not under the lock: loading docker-py takes each process its time, and all may take it at once.
-        if record is not None:
-            return self._owned(self._opened(endpoint), scratch)
-        from pytest_dockerlab.reaping.sweep import sweep_at_start
-
-        with self._told():
-            engine = self._owned(self._opened(endpoint), scratch)
-            sweep_at_start(engine, self.progress.now)
-            from pytest_dockerlab.plugin.summary import headline
-
-            title = engines.title(self.named, self.number)
-            said = f"{title}: {headline(engine)}" if title else headline(engine)
-            self.folder.write(f"{name}.json", {"endpoint": asdict(endpoint), "headline": said})
-        return engine
-
-    def _obtain(self, name: str) -> Endpoint:
-        """Find the engine, or start it, and write down for the others where it is."""
-        from pytest_dockerlab.engine.discovery import obtain
-
-        with self._told():
-            settings = self.settings
-            if settings.submission is not None:
-                from pytest_dockerlab.grade.fence import fence_of
-                from pytest_dockerlab.grade.intake import policies_of
-
-                settings = replace(settings, fence=fence_of(policies_of(settings.policy)))
-            endpoint = obtain(settings, owner_pid=self.seat.owner, on_progress=self.progress.now)
-            # Written before it is tried: what was started must be stopped, whether it answers or not.
-            self.folder.write(f"{name}.json", {"endpoint": asdict(endpoint), "headline": ""})
-            watch.begin(self.folder)
-        return endpoint
-
-    @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
-        """What fails in here ends the run for all of its processes."""
-        try:
-            yield
-        except LabError as error:
-            self.fail(failure := engines.blamed(self.named, self.number, error))
-            raise failure from error.__cause__
-
-    def _join(self) -> Path:
-        """Take part in the run: what the others make for it stays until this process leaves. Its scratch folder."""
-        self.sharing.join()
-        # Not the engine's lock: a run may have several engines.
-        with self.folder.lock("claim"):
-            scratch = self.folder.claim(self.seat.owner)
-        if not self.seat.leads:
-            beside.join(self.folder.path, self.seat.worker)
-        return scratch
-
-    def _owned(self, engine: Engine, scratch: Path) -> Engine:
-        """What its verbs make by themselves goes with the run, too."""
-        from pytest_dockerlab.reaping.owner import Owner, owned_by
-
-        engine.labels = owned_by(self.seat.run, Owner.of(self.seat.owner), "run")
-        engine.scratch = scratch
-        return engine
 
     def note_bases(self) -> None:
         """Remember how base images came, and say of stand-ins that they are, once each."""
@@ -348,7 +259,7 @@ class Run:
         if self.seat.leads and not self._over:
             self._crashed = True
             self._take_down(crashed)
-            others = any(not record["endpoint"]["private"] for record in self.folder.records(_ENGINE))
+            others = any(not endpoint.private for endpoint in self.door.endpoints)
             self._over = watch.end(self.folder, left=crashed or self._lost)
             if self._over and self._lost and others:
                 self.tally.trouble.append(watch.WAITS)
@@ -369,8 +280,8 @@ class Run:
             self.tally.trouble.append(str(error))
 
     def _take_down(self, crashed: bool) -> None:
-        for record in self.folder.records(_ENGINE):
-            self._guard(partial(self._empty, _endpoint(record), crashed))
+        for endpoint in self.door.endpoints:
+            self._guard(partial(self._empty, endpoint, crashed))
 
     def _empty(self, endpoint: Endpoint, crashed: bool) -> None:
         own = ending.is_own(endpoint)
@@ -383,13 +294,3 @@ class Run:
         left = ending.remove_left(endpoint, self.folder, self.seat.run, crashed=crashed, timeout=self.settings.timeout)
         self._lost = self._lost or bool(left)
         self.tally.trouble.extend(left)
-
-    def _opened(self, endpoint: Endpoint) -> Engine:
-        # Imported when an address has answered: docker-py takes longer to load than a wrong address takes to be found.
-        from pytest_dockerlab.engine.engine import Engine
-
-        return Engine(endpoint, timeout=self.settings.timeout)
-
-
-def _endpoint(record: Mapping[str, Any]) -> Endpoint:
-    return beside.endpoint_of(record["endpoint"])

@@ -52,8 +52,8 @@ def test_two_runs_have_two_names() -> None:
 
 def test_what_ends_the_run_ends_it_for_all(leader: Seat) -> None:
     """The error that one process met is told by the others, of the same kind and in the same words."""
-    worker(leader, "gw0").fail(EngineUnreachable("nobody there", remedy="start it"))
-    error = run_at(leader).failure
+    worker(leader, "gw0").door.fail(EngineUnreachable("nobody there", remedy="start it"))
+    error = run_at(leader).door.failure
     assert isinstance(error, EngineUnreachable)
     assert str(error) == "nobody there\n  → start it"
 
