@@ -25,6 +25,8 @@ _CANCELED = re.compile(r"context canceled|operation was canceled|\bCANCELED\b", 
 _METADATA = re.compile(r"\[internal\] load metadata for (?P<name>\S+)|resolve image config for (?P<frontend>\S+)")
 
 _Key = tuple[str, int]
+# Bytes of a step's log, of which the end is kept: who prints without end must not fill our memory.
+_MOST_LOG = 16 << 20
 _MANY = 256
 _MOST_OF_ONE = 64
 
@@ -88,7 +90,10 @@ class BuildkitReader:
         if self._new > len(self._vertexes) // 8 or (self._new and len(self._vertexes) <= _MANY):
             self._match()
         for log in status.logs:
-            self._logs.setdefault(log.vertex, bytearray()).extend(log.data)
+            kept = self._logs.setdefault(log.vertex, bytearray())
+            kept.extend(log.data)
+            if len(kept) > 2 * _MOST_LOG:  # not each time: what stays has to be moved
+                del kept[:-_MOST_LOG]
         self._warnings.extend(status.warnings)
         touched = dict.fromkeys(
             self._index[vertex.digest] for vertex in status.vertexes if vertex.digest in self._index

@@ -11,10 +11,11 @@ import re
 from collections.abc import Iterator, Mapping
 
 from pytest_dockerlab.build.dockerfile import Dockerfile, Stage, parse
-from pytest_dockerlab.build.lexer import Instruction
+from pytest_dockerlab.build.lexer import Instruction, words
 from pytest_dockerlab.build.stage import StageNames
 from pytest_dockerlab.exercises.policy import Policy
 from pytest_dockerlab.exercises.refusal import Refusal, refuse
+from pytest_dockerlab.quantity import human_bytes
 from pytest_dockerlab.run.readers import RESERVED_LABELS
 
 __all__ = ["LEAST_INTERVAL", "judge_dockerfile", "syntax_of", "without_syntax"]
@@ -29,6 +30,10 @@ LEAST_INTERVAL = 1.0
 # As Go reads durations (time.ParseDuration).
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?|\.\d{1,9})(ns|us|µs|ms|s|m|h)", re.ASCII)
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_VARIABLE = re.compile(r"\$\{?(\w+)", re.ASCII)
+# Characters that a variable of the base may have.
+_UNKNOWN = 1_000
+_MOST_EXPANDED = 256 * 1024
 _QUOTES = str.maketrans("", "", "\\`'\"")
 
 
@@ -42,7 +47,7 @@ def judge_dockerfile(
         path: for messages.
         args: the build arguments, as a FROM may use them.
     """
-    found = _judged(parse(text, path, args), text, policy, path)
+    found = _judged(parse(text, path, args), text, policy, path, args or {})
     return tuple(refusal for refusal in found if refusal.code not in policy.permits)
 
 
@@ -70,7 +75,7 @@ def without_syntax(text: str) -> str:
     return "\n".join([*head, *["#"] * (end - len(head)), *rows[end:]])
 
 
-def _judged(dockerfile: Dockerfile, text: str, policy: Policy, path: str) -> Iterator[Refusal]:
+def _judged(dockerfile: Dockerfile, text: str, policy: Policy, path: str, args: Mapping[str, str]) -> Iterator[Refusal]:
     known = ", ".join(policy.bases) or "(no base is allowed)"
     syntax = syntax_of(text)
     # The official frontend's language is the built-in one's; without_syntax takes the line out.
@@ -87,6 +92,7 @@ def _judged(dockerfile: Dockerfile, text: str, policy: Policy, path: str) -> Ite
     if not policy.heredocs:
         for each in dockerfile.heredocs:
             yield refuse("heredoc", f"{path}:{each.line}", each.text)
+    yield from _expansion(dockerfile, path, args)
     unclear = _unclear(dockerfile)
     for stage in dockerfile.stages:
         if unclear:
@@ -105,6 +111,31 @@ def _judged(dockerfile: Dockerfile, text: str, policy: Policy, path: str) -> Ite
                 yield refuse("label", where, each.arguments)
             elif each.keyword == "HEALTHCHECK":
                 yield from _health(each, where)
+
+
+def _expansion(dockerfile: Dockerfile, path: str, args: Mapping[str, str]) -> Iterator[Refusal]:
+    """Variables that grow with each line: the builder, which all share, would hold what becomes of them in memory."""
+    known = {name: len(value) for name, value in args.items()}
+
+    def length(text: str) -> int:
+        return len(text) + sum(known.get(match[1], _UNKNOWN) for match in _VARIABLE.finditer(text))
+
+    for each in dockerfile.instructions:
+        if each.keyword == "RUN":
+            continue  # its variables are the shell's
+        if length(each.arguments) > _MOST_EXPANDED:
+            yield refuse("expansion", f"{path}:{each.line}", each.arguments, most=human_bytes(_MOST_EXPANDED))
+            return
+        if each.keyword in ("ARG", "ENV"):
+            found = {}
+            for word in words(each.arguments):
+                name, _, value = word.partition("=")
+                found[name] = length(value)
+            if each.keyword == "ENV" and "=" not in each.arguments.partition(" ")[0]:
+                name, _, value = each.arguments.partition(" ")  # the old form: ENV NAME value
+                found[name] = length(value)
+            # A stage may start from an earlier one, or not: the longest counts.
+            known.update({name: max(size, known.get(name, 0)) for name, size in found.items()})
 
 
 def _unclear(dockerfile: Dockerfile) -> str:

@@ -130,6 +130,17 @@ DOCKERFILE: Mapping[str, tuple[Text, Text, Text]] = {
         {"en": "each container of it gets a new one for each", "ja": "コンテナーごとにその数だけ作られます"},
         {"en": "name in VOLUME what the exercise asks for", "ja": "課題で指定されたものだけを VOLUME に書いてください"},
     ),
+    "expansion": (
+        {
+            "en": "the variables of {value} become more than {most}",
+            "ja": "{value} の変数を展開すると {most} を超えます",
+        },
+        {
+            "en": "the builder, which all share, holds them in memory",
+            "ja": "全員で共有するビルダーのメモリーを使い切ってしまいます",
+        },
+        {"en": "do not put a variable into itself twice", "ja": "変数を自分自身に 2 回以上含めないでください"},
+    ),
     "heredoc": (
         {"en": "a here-document: {value}", "ja": "ヒアドキュメント: {value}"},
         {"en": "this engine's builder does not know them", "ja": "このエンジンのビルダーは対応していません"},

@@ -17,7 +17,7 @@ from pytest_dockerlab.build.buildkit import BuildkitReader
 from pytest_dockerlab.build.classic import ClassicReader
 from pytest_dockerlab.build.dockerfile import Dockerfile, parse
 from pytest_dockerlab.build.podman import PodmanReader
-from pytest_dockerlab.build.solve import RawjsonLines, SolveStatus, Vertex
+from pytest_dockerlab.build.solve import RawjsonLines, SolveStatus, Vertex, VertexLog
 from pytest_dockerlab.build.trace import BuildTrace
 
 DATA = Path(__file__).parent / "data"
@@ -278,6 +278,17 @@ def test_a_vertex_is_matched_by_stage_and_number(name: str) -> None:
     reader = BuildkitReader(parse("FROM a AS first\nRUN echo $X\nFROM b\nCOPY --from=first / /"))
     traced(reader, vertex("1", name, cached=True))
     assert reader.trace().step(2, stage="first").cached
+
+
+def test_of_a_log_without_end_the_end_is_kept() -> None:
+    """Who prints for ever fills nobody's memory."""
+    reader = BuildkitReader(parse("FROM a\nRUN yes\n"))
+    traced(reader, vertex("run", "[2/2] RUN yes", started=1.0))
+    for number in range(80):
+        text = f"{number:03}".encode() * (1 << 18)
+        reader.update(SolveStatus(logs=(VertexLog(vertex="run", data=text),)))
+        assert sum(map(len, reader._logs.values())) <= (32 << 20) + len(text)
+    assert reader.trace().step(2).log.endswith("079")
 
 
 def test_an_equal_step_of_a_build_at_the_same_time_is_still_ours() -> None:

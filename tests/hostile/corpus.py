@@ -257,6 +257,9 @@ CORPUS: dict[str, Hostile] = {
         make=dockerfile(f"{START}ARG O=org.dockerlab\nRUN touch test\n{END}LABEL $O.shared=other\n"), said="the label"
     ),
     "health-flood": Hostile(make=dockerfile(f"{GOOD}HEALTHCHECK --interval=1ms CMD true\n"), said="check every 1ms"),
+    "variables-without-end": Hostile(
+        make=dockerfile(f"{START}ENV A=aaaaaaaaaa\n" + "ENV A=$A$A\n" * 45 + END), said="become more than"
+    ),
     "layers": Hostile(make=dockerfile(START + "COPY run.txt /\n" * 50 + END), said="layers (40 are allowed)"),
     "instructions": Hostile(make=dockerfile(START + "RUN true\n" * 200 + END), said="instructions"),
     "volumes": Hostile(
