@@ -41,7 +41,7 @@ import pytest
 sys.exit(pytest.main(sys.argv[1:]))
 """
 _TAIL = 2_000
-# Variables that could change what runs, or what it finds.
+# Variables that could change what runs or what it finds, and one with a password.
 _SCRUBBED = (
     "PYTHON",
     "PYTEST",
@@ -50,6 +50,7 @@ _SCRUBBED = (
     "DOCKERLAB_POLICY",
     "DOCKERLAB_TRUSTED",
     "DOCKERLAB_KEEP",
+    "DOCKERLAB_BROKER",
 )
 
 

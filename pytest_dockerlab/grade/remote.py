@@ -39,8 +39,9 @@ if TYPE_CHECKING:
 
 __all__ = ["grade_remotely"]
 
-# Sent and not done at the same time: the broker keeps these in memory.
+# Sent and not done at the same time, and their content in bytes: the broker keeps these in memory.
 _AHEAD = 100
+_AHEAD_BYTES = 128 * 1024**2
 # Seconds between two looks for results; between two questions who is there; to answer that.
 _LOOK = 0.2
 _ASK = 3.0
@@ -54,12 +55,14 @@ class _Task:
     """One submission on its way.
 
     Attributes:
+        size: of its message, about, in bytes.
         silent: how often in a row the worker that is at it has not answered.
     """
 
     job: Job
     id: str
     origin: Origin
+    size: int = 0
     silent: int = 0
 
 
@@ -109,7 +112,7 @@ class _Dispatch:
         todo = list(reversed(jobs))
         try:
             while todo or self._on_way:
-                while todo and len(self._on_way) < _AHEAD:
+                while todo and self._has_room():
                     self._begin(todo.pop(), nothing, progress)
                 for task in list(self._on_way.values()):
                     self._look(task, nothing, progress)
@@ -121,6 +124,9 @@ class _Dispatch:
         finally:
             progress.end()
         return self._done
+
+    def _has_room(self) -> bool:
+        return len(self._on_way) < _AHEAD and sum(task.size for task in self._on_way.values()) < _AHEAD_BYTES
 
     # One task -----------------------------------------------------------------------------------------------------
 
@@ -152,13 +158,15 @@ class _Dispatch:
 
     def _send(self, task: _Task) -> None:
         """Raises: UsageError: it can't be sent."""
+        parcel = pack(task.job.folder, self._policies)
+        task.size = sum(len(each.get("content", "")) for each in parcel)
         self._app.send_task(
             TASK,
             task_id=task.id,
             queue=self._queues[self._kind(task.job)],
             kwargs={
                 "student": task.job.student,
-                "parcel": pack(task.job.folder, self._policies),
+                "parcel": parcel,
                 "course": self._course,
                 "version": our_version(),
                 "timeout": self._batch.timeout,

@@ -26,7 +26,7 @@ def missing() -> str:
     return "" if shutil.which("redis-server") else "redis-server is not installed → apt-get install redis-server"
 
 
-def until(done: Callable[[], object], patience: float = 120.0) -> None:
+def until(done: Callable[[], object], patience: float = 240.0) -> None:
     """Wait for something, as long as a slow machine needs."""
     deadline = time.monotonic() + patience
     while not done():
