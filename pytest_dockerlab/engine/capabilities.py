@@ -48,11 +48,18 @@ KNOWN: Mapping[str, Capability] = {
     "build_limits": Capability(
         means="memory, CPUs, processes and disk of a build can be limited", probe=probes.build_limits
     ),
+    "pause": Capability(means="freezes a container's processes", probe=probes.pause),
     "oom_report": Capability(means="tells whose memory cap was exceeded", probe=probes.oom_report),
     "rootless": Capability(means="runs without root's rights", probe=probes.rootless),
     "userns_remap": Capability(means="maps users of containers to others on the host", probe=probes.userns_remap),
     "local_files": Capability(means="sees this machine's files: bind mounts work", probe=probes.local_files),
+    "host_ownership": Capability(
+        means="files here can be given to any user of a container: lab.owned_dir()", probe=probes.host_ownership
+    ),
     "loopback_ports": Capability(means="published ports answer on 127.0.0.1 here", probe=probes.loopback_ports),
+    "loopback_registry": Capability(
+        means="reaches a registry on this machine's loopback: lab.registry()", probe=probes.loopback_registry
+    ),
     "network_in_build": Capability(means="RUN steps have a way out", probe=probes.network_in_build),
     "native": Capability(means="its processor runs programs itself: ptrace, times", probe=probes.own_platform),
     "set_uid": Capability(means="set-uid programs get their owner's rights", probe=probes.own_platform),

@@ -49,8 +49,8 @@ class Endpoint:
         return replace(self, source=source)
 
 
-def listener(path: str) -> int:
-    """The process that listens at a unix socket; 0 where it is in a pid namespace that we don't see (SO_PEERCRED).
+def listener(path: str) -> tuple[int, int]:
+    """The process that listens at a unix socket, and its user (SO_PEERCRED); 0 for one in a pid namespace unseen here.
 
     Raises:
         OSError: nobody listens, or this system does not tell.
@@ -59,5 +59,5 @@ def listener(path: str) -> int:
         raise OSError("this system does not tell who listens at a socket")
     with socket.socket(socket.AF_UNIX) as probe:
         probe.connect(path)
-        pid, _, _ = struct.unpack("3i", probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    return int(pid)
+        pid, uid, _ = struct.unpack("3i", probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return int(pid), int(uid)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import platform as _host
+import socket
 import tempfile
+import threading
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pytest_dockerlab.engine import binfmt
+from pytest_dockerlab.engine.api import PODMAN_API
 from pytest_dockerlab.engine.build_limits import reason_against
 from pytest_dockerlab.engine.endpoint import listener
 from pytest_dockerlab.errors import BuildFailed, LabError, NotFound, UsageError
@@ -24,6 +28,7 @@ __all__ = ["Answer", "same_kernel"]
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _HUB_SECONDS = 8.0
+_KNOCK_SECONDS = 5.0
 _DESKTOP = "docker desktop"
 
 
@@ -75,6 +80,9 @@ def cgroup_v2(engine: Engine) -> Answer:
 def _limit(engine: Engine, able: bool, what: str) -> Answer:
     if engine.info.cgroup_driver == "none":
         return Answer(False, "rootless without a cgroup driver: every limit is ignored (needs cgroup v2 and systemd)")
+    if not _docker(engine) and engine.info.rootless and engine.info.cgroup_version == 1:
+        # It says that it can, and does not (podman-run(1): limits need cgroup v2 for a user without root).
+        return Answer(False, "rootless Podman with cgroup v1 ignores every limit")
     return Answer(able, f"the engine says that it {'can' if able else 'can not'} cap {what}")
 
 
@@ -111,6 +119,12 @@ def oom_report(engine: Engine) -> Answer:
     if not _docker(engine) and info.cgroup_version == 1 and info.version.partition(".")[0] in ("3", "4"):
         return Answer(False, f"with cgroup v1, Podman {info.version} shows a process that was killed and not why")
     return Answer(True, "inspect says so")
+
+
+def pause(engine: Engine) -> Answer:
+    """Freezing needs a control group, as caps do."""
+    answer = _limit(engine, True, "processes")
+    return answer if not answer.ok else Answer(True, "its containers have control groups")
 
 
 def rootless(engine: Engine) -> Answer:
@@ -151,7 +165,7 @@ def _local_podman(engine: Engine, folder: Path) -> Answer:
     if not engine.endpoint.socket or not same_kernel(engine):
         return Answer(False, "it runs on another machine, or in a VM")
     with contextlib.suppress(OSError):  # a process of another user, or none that we see
-        root = Path(f"/proc/{listener(engine.endpoint.socket)}/root")
+        root = Path(f"/proc/{listener(engine.endpoint.socket)[0]}/root")
         if (root / "proc").exists() and not Path(f"{root}{folder}").is_dir():
             return Answer(False, f"tried: its service does not see {tempfile.gettempdir()} of this machine")
     return Answer(True, "its socket is on this machine")
@@ -176,6 +190,45 @@ def loopback_ports(engine: Engine) -> Answer:
     if host in _LOOPBACK and same_kernel(engine):
         return Answer(True, f"{host} is this machine")
     return Answer(False, f"it publishes on {host}, not on this machine's loopback")
+
+
+def host_ownership(engine: Engine) -> Answer:
+    """A rootless engine's containers may change what its own user owns, and nothing of others, root's included."""
+    if not engine.info.rootless:
+        return Answer(True, "it has root's rights")
+    if not engine.endpoint.socket:
+        return Answer(False, "it is rootless, and whose it is can't be seen from here")
+    with contextlib.suppress(OSError):
+        _, uid = listener(engine.endpoint.socket)
+        mine = uid == os.geteuid()
+        return Answer(mine, f"it is user {uid}'s" + ("" if mine else f", and files here are user {os.geteuid()}'s"))
+    return Answer(False, "whose it is can't be seen from here")
+
+
+def loopback_registry(engine: Engine) -> Answer:
+    """Tried: the engine is sent for an image at a port of ours, and comes or does not."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(_KNOCK_SECONDS)
+        came = threading.Event()
+
+        def wait() -> None:
+            with contextlib.suppress(OSError):
+                server.accept()[0].close()
+                came.set()
+
+        waiting = threading.Thread(target=wait, daemon=True)
+        waiting.start()
+        name = f"127.0.0.1:{server.getsockname()[1]}/dockerlab/probe"
+        with contextlib.suppress(LabError):  # there is no registry: that it was asked for is what counts
+            if _docker(engine):
+                engine.api.send("GET", f"/distribution/{name}/json", timeout=_KNOCK_SECONDS, about="probe")
+            else:
+                params = {"reference": name, "tlsVerify": False}
+                engine.api.send(
+                    "POST", f"{PODMAN_API}/images/pull", params=params, timeout=_KNOCK_SECONDS, versioned=False
+                )
+        waiting.join()
+    return Answer(came.is_set(), f"tried: it {'came to' if came.is_set() else 'did not come to'} a port of ours")
 
 
 def emulates(engine: Engine, platform: Platform) -> Answer:

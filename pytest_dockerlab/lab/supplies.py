@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_dockerlab.errors import CapabilityMissing, UsageError
+from pytest_dockerlab.errors import UsageError
 from pytest_dockerlab.lab import tc
 from pytest_dockerlab.lab.registry import Registry
 from pytest_dockerlab.lab.resources import Network, Volume, tar_of
@@ -100,11 +100,9 @@ class Supplies:
         self._check_open()
         from pytest_dockerlab.engine.private.registry import RegistryProcess
 
-        if not tc.is_local(self.engine.endpoint):
-            raise CapabilityMissing(
-                f"the engine at {self.engine.endpoint.url} can't reach a registry on this machine's loopback",
-                remedy="use a private engine (DOCKERLAB_ENGINE=private), or a registry that it can reach",
-            )
+        # A rootless dockerd has a loopback of its own.
+        if not tc.is_local(self.engine.endpoint) or self.engine.info.rootless:
+            self.engine.capabilities.require("loopback_registry")
         storage = Path(tempfile.mkdtemp(prefix="dockerlab-registry-", dir=self.engine.scratch))
         process = RegistryProcess(storage, scratch=self.engine.scratch)
         self._stack.push("registry", lambda: Registry.end(process, storage))
@@ -121,6 +119,8 @@ class Supplies:
         self._check_open()
         if not tc.is_local(self.engine.endpoint):
             self.engine.capabilities.require("local_files")
+        if self.engine.info.rootless:
+            self.engine.capabilities.require("host_ownership")
         folder = self._folders.make(uid, uid if gid is None else gid, mode)
         self._stack.push(f"folder {folder}", lambda: self._folders.remove(folder), thing=str(folder))
         self._containers.own_folders.add(str(folder))

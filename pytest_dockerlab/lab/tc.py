@@ -58,7 +58,7 @@ def is_local(endpoint: Endpoint) -> bool:
     if endpoint.private:
         return True
     try:
-        return bool(endpoint.socket) and bool(listener(endpoint.socket))
+        return bool(endpoint.socket) and bool(listener(endpoint.socket)[0])
     except OSError:
         return False  # The next request will say what is wrong with it.
 

@@ -10,6 +10,11 @@ __all__ = ["ENGINES", "HERE", "IN_CI", "Edition", "chosen"]
 
 _DOCKER = ("docker.io", "containerd", "runc", "iptables", "iproute2", "ca-certificates")
 _PODMAN = ("podman", "netavark", "aardvark-dns", "catatonit", "runc", "iptables", "iproute2", "ca-certificates")
+# A user's need a control group of his own, which cgroup v2 and a service manager give.
+_CAPS = ("memory_limit", "swap_limit", "cpu_limit", "pids_limit", "pause")
+# The tests are root's here, and such an engine is somebody else's.
+_OF_A_USER = (*_CAPS, "host_ownership")
+_ROOTLESS = ("uidmap", "slirp4netns", "fuse-overlayfs")
 
 # By product: each has builders of its own.
 _LACKS = {
@@ -29,6 +34,7 @@ class Edition:
         name: what the command line and the table call it.
         suite: Debian's code name.
         program: ``dockerd`` or ``podman``.
+        rootless: run by a user without root's rights.
         features: of ``daemon.json``.
         lacking: capabilities that others of its kind have.
     """
@@ -39,6 +45,7 @@ class Edition:
     packages: tuple[str, ...] = _DOCKER
     features: Mapping[str, bool] = field(default_factory=dict)
     lacking: tuple[str, ...] = ()
+    rootless: bool = False
 
     @property
     def lacks(self) -> tuple[str, ...]:
@@ -56,6 +63,22 @@ ENGINES: Mapping[str, Edition] = {
         Edition(name="podman-4.3", suite="bookworm", program="podman", packages=_PODMAN, lacking=("oom_report",)),
         Edition(name="podman-5.4", suite="trixie", program="podman", packages=_PODMAN),
         Edition(name="podman-5.8", suite="forky", program="podman", packages=_PODMAN),
+        Edition(
+            name="docker-28.5-rootless",
+            suite="forky",
+            packages=(*_DOCKER, "rootlesskit", *_ROOTLESS),
+            features={"containerd-snapshotter": False},
+            rootless=True,
+            lacking=(*_OF_A_USER, "loopback_registry"),
+        ),
+        Edition(
+            name="podman-5.4-rootless",
+            suite="trixie",
+            program="podman",
+            packages=(*_PODMAN, *_ROOTLESS),
+            rootless=True,
+            lacking=_OF_A_USER,
+        ),
     )
 }
 #: What each run of all tests asks, besides the engine that it uses itself.

@@ -27,6 +27,8 @@ def _script(root: Path, shared: Sequence[Path]) -> str:
     rows += [f"mount --rbind /{name} {top}/{name}" for name in ("proc", "sys", "dev")]
     # Its own folder of what runs: what is in this machine's is not its business.
     rows += [f"mount -t tmpfs none {top}/run"]
+    # A user of rootless engines has to open it, which the machine's own mode may forbid.
+    rows += [f"rm -f {top}/tun", f"mknod -m 666 {top}/tun c 10 200", f"mount --bind {top}/tun {top}/dev/net/tun"]
     rows += [f"cp -L /etc/resolv.conf {top}/etc/resolv.conf", f"cp /etc/hosts {top}/etc/hosts"]
     for path in shared:
         target = f"{top}{shlex.quote(str(path))}"

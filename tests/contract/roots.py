@@ -20,7 +20,10 @@ from pytest_dockerlab.errors import InstallFailed, LabError
 from pytest_dockerlab.places import cache_dir
 from tests.contract.engines import Edition
 
-__all__ = ["Unavailable", "obstacle", "root_of"]
+__all__ = ["USER", "Unavailable", "obstacle", "root_of"]
+
+#: The user in each of them, by number.
+USER = 1000
 
 
 class Unavailable(Exception):
@@ -82,6 +85,8 @@ def _make(edition: Edition, host: Host, sources: str, root: Path) -> None:
             # What an engine recommends is a man page or a package that starts it at boot.
             '--aptopt=APT::Install-Recommends "false"',
             f"--include={','.join(edition.packages)}",
+            # Who runs rootless engines, with ids for containers.
+            f'--customize-hook=chroot "$1" useradd --create-home --uid {USER} lab; chmod 711 "$1/root"',
             edition.suite,
             str(draft),
             str(folder / "list.sources"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -190,3 +192,42 @@ def test_an_emulator_that_does_not_help_says_why(
 def test_a_list_that_is_not_mounted_says_how_to_mount_it(tmp_path: Path) -> None:
     """The command stands in the reason."""
     assert "mount -t binfmt_misc" in binfmt.emulator("arm64", tmp_path / "none").reason
+
+
+def test_rootless_podman_without_cgroup_v2_caps_nothing() -> None:
+    """It says that it can, ignores what it is told, and can't freeze either."""
+    info = replace(DOCKER, product="Podman", rootless=True, memory_limit=True)
+    for probe in (probes.memory_limit, probes.pause):
+        assert "ignores every limit" in probe(engine_like(info)).reason
+    assert probes.memory_limit(engine_like(replace(info, cgroup_version=2))).ok
+    assert probes.pause(engine_like(replace(info, rootless=False))).ok
+
+
+def test_a_rootless_engine_gives_away_its_own_users_files_only(tmp_path: Path) -> None:
+    """Whose it is is told by its socket."""
+    info = replace(DOCKER, rootless=True)
+    assert probes.host_ownership(engine_like(DOCKER, REMOTE)).ok
+    assert not probes.host_ownership(engine_like(info, REMOTE)).ok
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "s"))
+        server.listen()
+        ours = Endpoint(url=f"unix://{tmp_path / 's'}", name="x", source="x")
+        assert probes.host_ownership(engine_like(info, ours)).ok
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+            answer = probes.host_ownership(engine_like(info, ours))
+    assert (answer.ok, f"it is user {os.getuid()}'s" in answer.reason) == (False, True)
+
+
+def test_a_registry_on_our_loopback_is_tried(engine: Engine) -> None:
+    """An engine of this machine comes when it is sent; one that does not come lacks it."""
+    assert engine.capabilities.has("loopback_registry") is (not engine.info.rootless)
+    assert not probes.loopback_registry(engine_like(answer=EngineError("boom"))).ok
+
+
+def test_who_tells_of_an_end_for_want_of_memory() -> None:
+    """Not Podman 4 with cgroup v1."""
+    podman = replace(DOCKER, product="Podman", version="4.3.1")
+    assert not probes.oom_report(engine_like(podman)).ok
+    assert probes.oom_report(engine_like(replace(podman, version="5.4.2"))).ok
+    assert probes.oom_report(engine_like()).ok

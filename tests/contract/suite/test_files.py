@@ -89,7 +89,7 @@ def test_volumes_keep_what_is_written(lab: Lab, tree: Build) -> None:
     assert box.exit_code != 0
 
 
-@pytest.mark.requires("local_files")
+@pytest.mark.requires("local_files", "host_ownership")
 def test_a_folder_of_the_host_is_mounted(lab: Lab, tree: Build, tmp_path: Path) -> None:
     """A folder of the host is seen in a container, and what the container writes is seen here."""
     (tmp_path / "here").write_text("from here\n")

@@ -72,7 +72,7 @@ def test_a_read_only_root(lab: Lab) -> None:
     assert_writable(box, "/scratch", user="0:0")
 
 
-@pytest.mark.requires("local_files")
+@pytest.mark.requires("local_files", "host_ownership")
 def test_a_folder_of_the_host_belongs_to_whom_it_was_given(lab: Lab) -> None:
     """A bind-mounted folder can be written to by its owner only, and not at all when it is mounted read-only."""
     folder = lab.owned_dir(1111, 2222, mode=0o750)

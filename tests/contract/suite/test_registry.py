@@ -22,7 +22,7 @@ from pytest_dockerlab import (
 from pytest_dockerlab.image.archive import open_images
 from pytest_dockerlab.image.random import random_image
 
-pytestmark = pytest.mark.proves("registry")
+pytestmark = [pytest.mark.proves("registry"), pytest.mark.requires("loopback_registry")]
 
 
 @pytest.fixture(scope="module")

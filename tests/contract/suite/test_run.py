@@ -133,6 +133,7 @@ def test_killed_stopped_started_again(lab: Lab) -> None:
     assert_not_running(box)
 
 
+@pytest.mark.requires("pause")
 def test_paused_and_let_go(lab: Lab) -> None:
     """A paused container is shown as such, and runs on."""
     box = lab.run("alpine", SLEEP)
