@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pytest_dockerlab.errors import UsageError
 
-__all__ = ["Platform", "same"]
+__all__ = ["Platform", "patience", "same"]
 
 # What kernels, distributions and people call an architecture, to Go's name for it
 # (containerd's platforms package normalises the same way).
@@ -23,6 +23,7 @@ _ARCHITECTURES = {
 }
 # What is taken for an architecture where it stands first: containerd reads "arm/v7" so.
 _ALONE = {*_ARCHITECTURES, *_ARCHITECTURES.values(), "riscv64", "s390x", "ppc64le", "loong64"}
+_EMULATED = 5.0
 # containerd's own rule for each part.
 _PART = re.compile(r"[a-z0-9_.-]+", re.ASCII)
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "arm": "armv7l", "386": "i686"}
@@ -72,3 +73,8 @@ def same(platform: Platform, other: Platform) -> bool:
     """Whether what is made for one runs on the other, too; a variant that is not told may be any."""
     alike = (platform.os, platform.architecture) == (other.os, other.architecture)
     return alike and (platform.variant == other.variant or not (platform.variant and other.variant))
+
+
+def patience(platform: Platform, engine: Platform) -> float:
+    """How many times as long what an engine runs is waited for: an emulator is slow, which is no fault."""
+    return 1.0 if same(platform, engine) else _EMULATED

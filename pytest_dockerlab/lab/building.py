@@ -19,7 +19,7 @@ from pytest_dockerlab.lab.asked import BuildOrder
 from pytest_dockerlab.lab.build import Build
 from pytest_dockerlab.lab.events import BuildEvent
 from pytest_dockerlab.lab.sources import Source
-from pytest_dockerlab.platforms import Platform
+from pytest_dockerlab.platforms import Platform, patience
 
 if TYPE_CHECKING:
     from pytest_dockerlab.engine.content import Turn
@@ -112,7 +112,8 @@ class Builder:
         with tempfile.TemporaryDirectory(prefix="dockerlab-build-", dir=self.engine.scratch) as scratch:
             spec = _placed(order.source, order.spec, Path(scratch))
             file, provided, replaced = self._bring(spec, _name(order.base))
-            yield replace(spec, replace_bases=replaced), file, provided
+            slow = 1.0 if spec.platform is None else patience(spec.platform, self.engine.info.platform)
+            yield replace(spec, replace_bases=replaced, timeout=spec.timeout * slow), file, provided
 
     def record(self, built: Build, *, ahead: bool = False) -> None:
         """Tell the recorder of a build that has an image.
@@ -124,14 +125,14 @@ class Builder:
 
     def _build(self, spec: BuildSpec) -> tuple[BuildTrace, Image]:
         trace = self.engine.build(spec, self.on_progress, self.turn)
-        for patience in (True, True, False):
+        for more in (True, True, False):
             try:
                 # By name where there is one: with the containerd store a builder may tell another id (moby#45458).
                 return trace, self.engine.images.get(spec.tags[0] if spec.tags else trace.image_id)
             except NotFound:
                 # Somebody who had the same image took its last name off just before the engine gave it ours, and it
                 # went. It is there again at once, all of it from the cache; what is told is how it was built.
-                if not patience:
+                if not more:
                     raise
                 again = self.engine.build(spec, self.on_progress, self.turn)
                 trace = replace(trace, image_id=again.image_id)

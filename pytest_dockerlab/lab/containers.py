@@ -18,7 +18,7 @@ from pytest_dockerlab.lab.names import OWN_PREFIX
 from pytest_dockerlab.lab.ownership import ClosingStack, Ownership
 from pytest_dockerlab.lab.stock import Asked, Order, Stock
 from pytest_dockerlab.lab.waiting import Wait, as_strategy, wait_until_ready
-from pytest_dockerlab.platforms import Platform, same
+from pytest_dockerlab.platforms import Platform, patience, same
 from pytest_dockerlab.quantity import to_seconds
 from pytest_dockerlab.run.ahead import may_go_later
 from pytest_dockerlab.run.parse import Command, RunSettings, parse_run
@@ -205,6 +205,7 @@ class ContainerMaker:
             self._stack.discard(ticket)
             self.made.pop(identity, None)
 
+        timeout *= patience(image.platform, self._engine.info.platform)
         return Container(made, image, timeout=timeout, on_remove=forget, own_image=self._images.commit, started=started)
 
     def _remove(self, identity: str) -> None:

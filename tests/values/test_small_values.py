@@ -11,7 +11,7 @@ from pytest_dockerlab import errors
 from pytest_dockerlab.errors import BuildFailed, LabError, StartFailed, UsageError
 from pytest_dockerlab.findings import Checked, CheckFailed, Finding, demand
 from pytest_dockerlab.places import cache_dir, runtime_dir
-from pytest_dockerlab.platforms import Platform
+from pytest_dockerlab.platforms import Platform, patience
 from pytest_dockerlab.settings import read_settings
 
 
@@ -141,3 +141,10 @@ def test_run_time_state_is_closed_to_others(tmp_path: Path) -> None:
     """Sockets lie in a folder that only its owner enters."""
     place = runtime_dir({"DOCKERLAB_RUNTIME": str(tmp_path / "r")})
     assert place.stat().st_mode & 0o777 == 0o700
+
+
+def test_what_is_emulated_is_waited_for_longer() -> None:
+    """Five times; a variant that is not told makes no difference."""
+    arm = Platform.parse("linux/arm64")
+    assert patience(arm, Platform.parse("linux/arm64/v8")) == 1
+    assert patience(arm, Platform.parse("linux/amd64")) == 5
