@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from pytest_dockerlab.errors import (
         BaseImageMissing,
         BuildFailed,
+        BuildOverLimit,
         BuildTimedOut,
         CapabilityMissing,
         Conflict,
@@ -98,6 +99,7 @@ __all__ = [
     "BaseImageMissing",
     "Build",
     "BuildFailed",
+    "BuildOverLimit",
     "BuildTimedOut",
     "CapabilityMissing",
     "CheckFailed",
