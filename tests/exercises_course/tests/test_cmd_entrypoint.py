@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from pytest_dockerlab import assert_cmd, assert_entrypoint
+from pytest_dockerlab import assert_cmd, assert_entrypoint, assert_output
 from pytest_dockerlab.grade.submission import Submission
 
 
@@ -66,7 +68,7 @@ def test_cmd(submission: Submission) -> None:
 )
 def test_lists(submission: Submission) -> None:
     """The first docker run of run.txt lists one file alone."""
-    assert submission.run().check().output.strip() == "/test"
+    assert_output(submission.run().check(), re.compile(r"\A/test\s*\Z"))
 
 
 @pytest.mark.exercise(
@@ -81,4 +83,4 @@ def test_lists(submission: Submission) -> None:
 def test_replaced(submission: Submission) -> None:
     """The image of Dockerfile.cmd shows ls's help by default; the second docker run replaces all of it."""
     assert_cmd(submission.build(dockerfile="Dockerfile.cmd"), ["ls", "--help"])
-    assert submission.run(1).check().output.strip() == "hello"
+    assert_output(submission.run(1).check(), re.compile(r"\Ahello\s*\Z"))

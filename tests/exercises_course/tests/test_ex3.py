@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_dockerlab import assert_cmd, assert_label, assert_no_file
+from pytest_dockerlab import assert_cmd, assert_label, assert_no_file, assert_output
 from pytest_dockerlab.grade.submission import Submission
 
 
@@ -47,4 +47,4 @@ def test_shell(submission: Submission) -> None:
 def test_script(submission: Submission) -> None:
     """The command of run.txt runs the script, which is mounted and not in the image."""
     assert_no_file(submission.build(), "/ex3/hello-world.py")
-    assert submission.run().check().output.strip() == "Hello World!"
+    assert_output(submission.run().check(), "Hello World!")

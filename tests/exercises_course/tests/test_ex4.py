@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pytest_dockerlab import assert_env, assert_file, assert_no_secret
+from pytest_dockerlab import assert_env, assert_file, assert_no_secret, assert_output
 from pytest_dockerlab.grade.submission import Submission
 from pytest_dockerlab.stubs import ChatEndpoint
 
@@ -48,7 +48,7 @@ def test_answers(submission: Submission, endpoint: ChatEndpoint) -> None:
     """The container asks the endpoint with the key of run.txt, and prints its answer."""
     env = {"OPENAI_BASE_URL": endpoint.url(HOST)}
     box = submission.run(env=env, network="bridge", extra_hosts={HOST: "host-gateway"})
-    assert box.check().output.strip() == "The capital of France is Paris."
+    assert_output(box.check(), "The capital of France is Paris.")
 
 
 @pytest.mark.exercise(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_dockerlab import Build, Container, Image
+from pytest_dockerlab import Build, Container, Image, assert_output
 from pytest_dockerlab.grade.submission import Submission
 from pytest_dockerlab.image.archive import open_image
 
@@ -70,4 +70,4 @@ def test_loaded(submission: Submission) -> None:
 )
 def test_runs(submission: Submission) -> None:
     """A container of the loaded image has the file."""
-    assert submission.carry_out().get("run", Container).check().output.strip() == "/test"
+    assert_output(submission.carry_out().get("run", Container).check(), "/test")

@@ -67,7 +67,7 @@ def test_tools(submission: Submission) -> None:
 )
 def test_runs(submission: Submission) -> None:
     """The first says that it runs in production; the second shows each command, too."""
-    assert submission.run(0).check().output.strip() == "running in production"
+    assert_output(submission.run(0).check(), "running in production")
     development = submission.run(1).check()
     assert_output(development, "running in development")
     assert_output(development, "+ echo")

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from pytest_dockerlab import assert_file, assert_no_file
+from pytest_dockerlab import assert_file, assert_no_file, assert_output
 from pytest_dockerlab.grade.submission import Submission
 
 FILE = "/sample_folder/sample_file"
@@ -57,7 +57,7 @@ def test_starts(submission: Submission) -> None:
     box = submission.run().check()
     assert submission.commands.runs[0].spec.workdir == "", "it is -w that says where the container starts"
     assert box.spec.command == ("pwd",), "the command is not pwd"
-    assert box.output.strip() == "/sample_folder"
+    assert_output(box, re.compile(r"\A/sample_folder\s*\Z"))
 
 
 @pytest.mark.exercise(
