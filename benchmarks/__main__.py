@@ -53,9 +53,14 @@ def main() -> None:
         about = describe(engine.info)
         for job in chosen.jobs or there:
             print(f"\n== {job}", flush=True)
-            text = section(about, tuple(importlib.import_module(f"benchmarks.{job}").tables(bench)))
-            print(text, flush=True)
+            print(about, flush=True)
+            measured = []
+            for table in importlib.import_module(f"benchmarks.{job}").tables(bench):
+                # Each as soon as it is there: the next one may take long.
+                print(f"\n{table.markdown()}", flush=True)
+                measured.append(table)
             if chosen.write:
+                text = section(about, tuple(measured))
                 chosen.write.write_text(replaced(chosen.write.read_text("utf-8"), job, text), "utf-8")
 
 

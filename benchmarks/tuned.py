@@ -55,8 +55,7 @@ def tables(bench: Bench) -> Iterator[Table]:
             bases = Bases(engine, Settings())
             stack.callback(bases.close)
             lab = stack.enter_context(Lab(engine, bases))
-            lab.image("alpine")
-            both[name] = replace(bench, lab=lab, folder=bench.folder / name)
+            both[name] = replace(bench, lab=lab, image=lab.image("alpine").name, folder=bench.folder / name)
         plain, fast = both["untuned"], both["tuned"]
         yield bench.turns(
             f"{count} tests, a fresh container each",
