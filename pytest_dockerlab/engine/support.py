@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from pytest_dockerlab.engine import binfmt, emulation
+from pytest_dockerlab.engine.capabilities import OF_PLATFORM
 from pytest_dockerlab.engine.probes import same_kernel
 from pytest_dockerlab.engine.trial import USER, trial_program
 from pytest_dockerlab.errors import LabError
@@ -18,7 +19,7 @@ from pytest_dockerlab.run.spec import RunSpec
 if TYPE_CHECKING:
     from pytest_dockerlab.engine.engine import Engine
 
-__all__ = ["State", "Support", "support"]
+__all__ = ["State", "Support", "require", "support"]
 
 State = Literal["native", "emulated", "unavailable"]
 
@@ -67,6 +68,17 @@ def support(engine: Engine, platform: Platform) -> Support:
         return Support(platform=platform, state="native", reason=f"{tried.reason}, and no emulator is known")
     reason = f"{tried.reason}, {found.reason}" if found.reason != tried.reason else tried.reason
     return Support(platform=platform, state="emulated", reason=reason, set_uid=tried.set_uid)
+
+
+def require(engine: Engine, platform: Platform, capability: str) -> None:
+    """Insist on a capability, as it is for programs of a platform.
+
+    Raises:
+        CapabilityMissing: with the reason.
+        UsageError: there is no capability of this name.
+    """
+    of = engine.capabilities
+    (of.on(support(engine, platform)) if capability in OF_PLATFORM else of).require(capability)
 
 
 @dataclass(frozen=True, slots=True)

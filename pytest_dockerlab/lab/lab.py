@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from pytest_dockerlab.build.spec import BuilderName, BuildLimits
+from pytest_dockerlab.engine.support import require
 from pytest_dockerlab.errors import BuildFailed
 from pytest_dockerlab.image.model import Image
 from pytest_dockerlab.lab import failure
@@ -318,13 +319,16 @@ class Lab(Supplies):
     # The lab itself
 
     def requires(self, capability: str) -> None:
-        """Insist on a capability of the engine.
+        """Insist on a capability of the engine, as it is for this lab's platform.
 
         Raises:
             CapabilityMissing: with the reason.
             UsageError: there is no capability of this name.
         """
-        self.engine.capabilities.require(capability)
+        if self._platform is None:
+            self.engine.capabilities.require(capability)
+        else:
+            require(self.engine, self._platform, capability)
 
     def describe_failure(self) -> tuple[tuple[str, str], ...]:
         """Titles and texts that may explain a failed test: the build that failed, each container's state and log."""

@@ -151,7 +151,7 @@ def arm64(engine: Lab, need: Callable[[str], None]) -> Iterator[str]:
 
 EMULATED = """
     import pytest
-    from pytest_dockerlab import container_fixture, image_fixture
+    from pytest_dockerlab import CapabilityMissing, container_fixture, image_fixture
 
     image = image_fixture("FROM alpine\\nRUN uname -m > /machine\\n", scope="run")
     box = container_fixture(image, ["sleep", "60"])
@@ -177,7 +177,12 @@ EMULATED = """
     @pytest.mark.requires("native")
     def test_of_time(lab): pass
     @pytest.mark.requires("set_uid")
-    def test_of_rights(lab): pass
+    def test_of_rights(lab):
+        lab.requires("set_uid")
+        lab.requires("buildkit" if lab.engine.info.product == "Docker Engine" else "local_files")
+        if lab.platform != lab.engine.info.platform:
+            with pytest.raises(CapabilityMissing, match="'native' does not apply: .* is emulated here"):
+                lab.requires("native")
 """
 
 
