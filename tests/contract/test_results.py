@@ -82,8 +82,8 @@ def test_wrong():
     assert 1 == 2
 
 @pytest.fixture(autouse=True)
-def facts(record_property):
-    record_property("facts", FACTS)
+def facts(request):
+    request.node.user_properties.append(("facts", FACTS))
 """
 CONFTEST = """
 def pytest_collection_modifyitems(items):

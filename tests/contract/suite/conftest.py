@@ -7,7 +7,6 @@ by; name one to run it on the engine that is there: ``pytest tests/contract/suit
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict
 
 import pytest
@@ -17,8 +16,6 @@ from pytest_dockerlab.build.spec import BuilderName
 from tests.contract.results import Facts
 
 collect_ignore_glob = ["test_*.py"]
-
-Record = Callable[[str, object], None]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -43,9 +40,9 @@ def facts(lab_session: Lab) -> str:
 
 
 @pytest.fixture(autouse=True)
-def told(facts: str, record_property: Record) -> None:
+def told(request: pytest.FixtureRequest, facts: str) -> None:
     """Each test tells: of a run with workers nothing is recorded as a whole."""
-    record_property("facts", facts)
+    request.node.user_properties.append(("facts", facts))
 
 
 @pytest.fixture(
