@@ -19,6 +19,7 @@ import pytest_dockerlab
 from pytest_dockerlab.cli import main
 from pytest_dockerlab.engine import binfmt, discovery, install, private
 from pytest_dockerlab.engine.ping import ask
+from pytest_dockerlab.platforms import Platform
 
 needs_private = pytest.mark.usefixtures("private_engines")
 
@@ -116,7 +117,7 @@ def test_up_with_another_platform(capsys: pytest.CaptureFixture[str], need: Call
     assert "linux/loong64 is emulated: the kernel runs it with dockerlab-loong64, until" in capsys.readouterr().err
     assert binfmt.emulator("loong64").usable
     assert main(["doctor"]) == 0
-    assert "linux/amd64: runs: " in capsys.readouterr().out
+    assert f"{Platform.of_host()}: runs: " in capsys.readouterr().out
     assert main(["down"]) == 0
     assert "removed emulator dockerlab-loong64" in capsys.readouterr().out
     assert not binfmt.emulator("loong64").usable
