@@ -36,6 +36,7 @@ from pytest_dockerlab.grade.progress import Progress, duration, terminal
 
 if TYPE_CHECKING:
     from celery import Celery
+    from celery.result import AsyncResult
 
 __all__ = ["grade_remotely"]
 
@@ -46,6 +47,8 @@ _AHEAD_BYTES = 128 * 1024**2
 _LOOK = 0.2
 _ASK = 3.0
 _ANSWER = 1.5
+# Seconds for which a result that was taken is known.
+_LINGERS = 600
 # So often in a row not to answer means to be gone.
 _SILENT = 3
 
@@ -142,17 +145,15 @@ class _Dispatch:
             self._on_way[task.id] = task
 
     def _known(self, task: _Task) -> bool:
-        """Whether its result is there: a batch that was killed has asked for it. Any other is forgotten."""
+        """Whether a worker is at it, or was: for a batch that was killed. Any other result is forgotten."""
         if not self._remembers:
             return False
         known = self._app.AsyncResult(task.id)
-        if (
-            known.state == "SUCCESS"
-            and task.job.student not in self._again
-            and isinstance(known.result, dict)
-            and known.result.get("outcome") == "graded"
-        ):
-            return True
+        if task.job.student not in self._again:
+            if known.state == "STARTED":
+                return True  # and is sent again, if that worker is gone
+            if known.state == "SUCCESS" and isinstance(known.result, dict) and known.result.get("outcome") == "graded":
+                return True
         known.forget()
         return False
 
@@ -170,6 +171,7 @@ class _Dispatch:
                 "course": self._course,
                 "version": our_version(),
                 "timeout": self._batch.timeout,
+                "again": task.job.student in self._again,
             },
         )
 
@@ -177,9 +179,16 @@ class _Dispatch:
         result = self._app.AsyncResult(task.id)
         if result.ready():
             said = result.result
-            result.forget()
+            self._let_go(result)
             self._heard = time.monotonic()
             self._finish(task, _read(said, nothing), progress)
+
+    def _let_go(self, result: AsyncResult) -> None:
+        """For a while it is known still: the same task may wait in a queue, sent by a batch that was killed."""
+        if self._remembers:
+            self._app.backend.expire(self._app.backend.get_key_for_task(result.id), _LINGERS)
+        else:
+            result.forget()
 
     def _finish(self, task: _Task, graded: Graded, progress: Progress) -> None:
         self._on_way.pop(task.id, None)

@@ -105,20 +105,23 @@ def test_a_worker_that_is_killed_costs_nobody_a_point(redis: str, tmp_path: Path
 def test_what_workers_did_for_a_batch_that_was_killed_is_found(
     redis: str, worker: brokered.Worker, course: Path, tmp_path: Path
 ) -> None:
-    """The next batch takes the results that are there, and nothing is graded twice."""
-    hand_in(tmp_path, ann="42", bob="41")
+    """The next batch takes what is there, and what is done meanwhile; nothing is graded twice."""
+    hand_in(tmp_path, ann="42", bob="41", cay="42", dee="41")
     with brokered.start(command(tmp_path, course), redis) as batch:
         brokered.until(lambda: worker.said("ann: ") or batch.poll() is not None)
         batch.kill()
-    brokered.until(lambda: worker.said("bob: "))
     with brokered.start(command(tmp_path, course, "--resume", "--format", "csv"), redis) as batch:
         out, said = batch.communicate()
     assert batch.returncode == 0, said
     assert "ann      1/1" in out
     table = (tmp_path / "out" / "class.csv").read_text("utf-8-sig").splitlines()
-    assert table[1:] == ["ann,graded,1,1,1", "bob,graded,0,1,0"]
+    assert table[1:] == ["ann,graded,1,1,1", "bob,graded,0,1,0", "cay,graded,1,1,1", "dee,graded,0,1,0"]
+    # What was sent twice comes, too, before what is sent now.
+    hand_in(tmp_path / "last", fin="42")
+    with brokered.start(command(tmp_path / "last", course), redis) as batch:
+        assert batch.wait() == 0
     log = worker.log.read_text("utf-8")
-    assert (log.count("ann: 1 of 1 ("), log.count("bob: 0 of 1 (")) == (1, 1)
+    assert [log.count(f"{name}: ") for name in ("ann", "bob", "cay", "dee", "fin")] == [1] * 5
 
 
 def test_reruns_have_a_queue_of_their_own_and_are_graded_anew(
