@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pytest_dockerlab.errors import LabError
+
 if TYPE_CHECKING:
     from pytest_dockerlab.engine.engine import Engine
 
@@ -81,6 +83,10 @@ class Volumes:
         return tuple(VolumeSummary(name=row["Name"], labels=row.get("Labels") or {}) for row in rows)
 
 
+def _addresses(subnet: str) -> dict[str, Any]:
+    return {"Driver": "default", "Config": [{"Subnet": subnet}]}
+
+
 class Networks:
     """The networks of one engine."""
 
@@ -113,8 +119,19 @@ class Networks:
             "CheckDuplicate": True,
             "Labels": {**self._engine.labels, **labels},
         }
-        if subnet:
-            body["IPAM"] = {"Driver": "default", "Config": [{"Subnet": subnet}]}
+        if internal and not subnet:
+            from pytest_dockerlab.engine import private
+
+            # A private engine writes no firewall rules: those of its keeper know internal networks by their addresses.
+            for place in private.internal_subnets(self._engine.endpoint.url):
+                try:
+                    return self._create({**body, "IPAM": _addresses(place)})
+                except LabError as error:
+                    if "overlaps" not in error.what.lower():  # with one that is there
+                        raise
+        return self._create({**body, "IPAM": _addresses(subnet)} if subnet else body)
+
+    def _create(self, body: Mapping[str, Any]) -> str:
         answer = self._engine.api.json("POST", "/networks/create", json=body, about=f"network {body['Name']!r}")
         return str(answer["Id"])
 

@@ -79,8 +79,7 @@ class Supplies:
 
         Args:
             name: made up if empty.
-            internal: nothing in it reaches the outside, where the engine writes the firewall's rules itself; a
-                private engine's are its keeper's, which let it out.
+            internal: nothing in it reaches the outside; this machine itself can be reached.
         """
         self._check_open()
         name = name or f"dockerlab-{self.ownership.run}-{secrets.token_hex(3)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import select
 import signal
 import subprocess
@@ -12,11 +13,13 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Network
 from pathlib import Path
 
 from pytest_dockerlab.engine.endpoint import Endpoint
 from pytest_dockerlab.engine.private.backends import kind, missing
 from pytest_dockerlab.engine.private.cleaning import clean
+from pytest_dockerlab.engine.private.network import Network
 from pytest_dockerlab.engine.private.relief import relieve as _relieve
 from pytest_dockerlab.engine.private.slots import Slot, SlotLock, State, all_slots
 from pytest_dockerlab.engine.processes import alive, started
@@ -25,8 +28,10 @@ from pytest_dockerlab.settings import Settings, read_settings
 
 __all__ = [
     "Endpoint",
+    "Fence",
     "fence",
     "hand_over",
+    "internal_subnets",
     "kind",
     "missing",
     "relieve",
@@ -183,6 +188,17 @@ def fence(url: str) -> Fence | None:
     """The fence of the private engine at this address; ``None`` if it has none."""
     found = next((state for _, state in states() if state.url == url and state.proxy), None)
     return Fence(hosts=tuple(found.fence.split()), proxy=found.proxy, way_out=found.way_out) if found else None
+
+
+def internal_subnets(url: str) -> tuple[str, ...]:
+    """Where the private engine at this address has networks that nothing leaves; empty where it sees to that itself."""
+    pool = next((state.pool for _, state in states() if state.url == url), "")
+    if not pool:
+        return ()
+    subnets = list(Network(bridge="", pool=IPv4Network(pool)).for_internal.subnets(new_prefix=24))
+    # So that two who look at the same time seldom want the same.
+    random.shuffle(subnets)
+    return tuple(map(str, subnets))
 
 
 def relieve(engine: Endpoint) -> int:

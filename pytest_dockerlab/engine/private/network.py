@@ -32,7 +32,8 @@ _BRIDGED = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """What ``up`` made. ``pool`` is a /16: its first /24 is the bridge's, its second half is for tests' networks."""
+    """What ``up`` made. ``pool`` is a /16: its first /24 is the bridge's, its second half is for tests' networks, and
+    its second quarter for those of them that nothing leaves."""
 
     bridge: str
     pool: IPv4Network
@@ -53,6 +54,10 @@ class Network:
     @property
     def for_tests(self) -> IPv4Network:
         return list(self.pool.subnets(prefixlen_diff=1))[1]
+
+    @property
+    def for_internal(self) -> IPv4Network:
+        return list(self.pool.subnets(prefixlen_diff=2))[1]
 
 
 def _run(*command: str, check: bool = True) -> str:
@@ -150,6 +155,7 @@ def _loopback(server: str) -> bool:
 def _rules(slot: Slot, pool: IPv4Network, *, fenced: bool) -> list[tuple[str, str, list[str]]]:
     """(table, chain, rule), in the order in which they are inserted at the top: the last one is looked at first."""
     own, note = str(pool), ["-m", "comment", "--comment", slot.comment]
+    internal = Network(bridge=slot.bridge, pool=pool).for_internal
     # By the bridge, too: root in a container may write any sender's address.
     fence = [
         (chain, [*who, *note, "-j", "REJECT"])
@@ -177,6 +183,8 @@ def _rules(slot: Slot, pool: IPv4Network, *, fenced: bool) -> list[tuple[str, st
         *ways_out,
         # Docker isolates its networks from one another ...
         ("filter", "FORWARD", ["-s", own, "-d", own, *note, "-j", "DROP"]),
+        # ... lets nothing out of internal ones ...
+        ("filter", "FORWARD", ["-s", str(internal), *note, "-j", "DROP"]),
     ]
     if _bridged():
         # ... and where the kernel shows bridged frames to the firewall, those of one network have to pass.
