@@ -196,11 +196,11 @@ def configuration(own: Path, outside: Path) -> None:
 
 
 def bomb(own: Path, outside: Path) -> None:
-    """An archive of 200 KB that is 200 MB when ADD has unpacked it."""
+    """An archive of 100 KB that is 100 MB when ADD has unpacked it."""
     dockerfile(GOOD.replace("RUN touch test", "ADD bomb.tar.gz /bomb/"))(own, outside)
     with gzip.open(own / "bomb.tar.gz", "wb") as packed, tarfile.open(fileobj=packed, mode="w|") as archive:
         entry = tarfile.TarInfo("zeros")
-        entry.size = 200 * MEGABYTE
+        entry.size = 100 * MEGABYTE
         archive.addfile(entry, io.BytesIO(bytes(entry.size)))
 
 
