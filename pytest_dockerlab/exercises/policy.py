@@ -90,7 +90,7 @@ class Policy:
     cpus: float = 2.0
     pids: int = 256
     shm_size: int = 64 * _MIB
-    disk: int = 2_048 * _MIB
+    disk: int = 4_096 * _MIB
     log_size: int = 1 * _MIB
     mounts: int = 10
     ports: int = 10
