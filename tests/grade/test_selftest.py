@@ -49,6 +49,8 @@ def course(tmp_path: Path, lab_session: Lab, monkeypatch: pytest.MonkeyPatch) ->
     put(folder, {"wrong/two/right": "3", "near/two/blank": " 2 "})
     (folder / "tests").mkdir()
     (folder / "tests" / "test_it.py").write_text(CHECKS)
+    # The run's own engine has no fence.
+    (folder / "policy.toml").write_text('build_network = "none"\n')
     return folder
 
 
