@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pytest_dockerlab.errors import UsageError
 
-__all__ = ["Platform", "patience", "same"]
+__all__ = ["Platform", "patience", "runs_on", "same"]
 
 # What kernels, distributions and people call an architecture, to Go's name for it
 # (containerd's platforms package normalises the same way).
@@ -75,6 +75,12 @@ def same(platform: Platform, other: Platform) -> bool:
     return alike and (platform.variant == other.variant or not (platform.variant and other.variant))
 
 
+def runs_on(platform: Platform, engine: Platform) -> bool:
+    """Whether an engine's own processor runs what is made for a platform: arm's lower variants as well as its own."""
+    older = platform.architecture == engine.architecture == "arm" and platform.variant < engine.variant
+    return same(platform, engine) or (platform.os == engine.os and older)
+
+
 def patience(platform: Platform, engine: Platform) -> float:
     """How many times as long what an engine runs is waited for: an emulator is slow, which is no fault."""
-    return 1.0 if same(platform, engine) else _EMULATED
+    return 1.0 if runs_on(platform, engine) else _EMULATED

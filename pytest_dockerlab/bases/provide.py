@@ -18,7 +18,7 @@ from pytest_dockerlab.bases.store import Store
 from pytest_dockerlab.errors import BaseImageMissing, Conflict, LabError, NotFound
 from pytest_dockerlab.image.model import Image
 from pytest_dockerlab.places import cache_dir
-from pytest_dockerlab.platforms import Platform, same
+from pytest_dockerlab.platforms import Platform, runs_on, same
 from pytest_dockerlab.reference import DOCKER_HUB, Reference
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ class Bases:
             image = image_or_none(self._engine, name.familiar)
             if image is not None and same(image.platform, wanted):
                 self._name(image.id, reference)
-        if image is None or not same(image.platform, wanted):
+        if image is None or not (same if platform else runs_on)(image.platform, wanted):
             return None
         standin = recipe is not None and image.labels.get(LABEL) == recipe.name
         if recipe is not None and not self._acceptable(image, recipe, standin):

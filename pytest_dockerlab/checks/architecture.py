@@ -10,7 +10,7 @@ from pytest_dockerlab.errors import NotFound
 from pytest_dockerlab.findings import Checked, Finding
 from pytest_dockerlab.image.elf import Elf, read_elf
 from pytest_dockerlab.image.model import FileKind, Image
-from pytest_dockerlab.platforms import Platform, same
+from pytest_dockerlab.platforms import Platform, runs_on
 
 __all__ = ["Program", "as_it_says", "native", "program_of"]
 
@@ -98,7 +98,7 @@ def native(image: Image, engine: Platform, *, of: str) -> Checked[Platform]:
     program = program_of(image)
     real = image.platform if program is None else Platform(image.platform.os, program.elf.architecture)
     # arm's variants and 386 are the engine's to judge: what its processor also knows can't be seen from here.
-    if same(real, engine):
+    if runs_on(real, engine):
         return Checked(evidence=real)
     finding = Finding(
         what=f"{of} is built for {real.architecture}, running emulated on {engine.architecture}",

@@ -13,7 +13,7 @@ from pytest_dockerlab.engine.capabilities import OF_PLATFORM
 from pytest_dockerlab.engine.probes import same_kernel
 from pytest_dockerlab.engine.trial import USER, trial_program
 from pytest_dockerlab.errors import LabError
-from pytest_dockerlab.platforms import Platform, same
+from pytest_dockerlab.platforms import Platform, runs_on
 from pytest_dockerlab.run.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def support(engine: Engine, platform: Platform) -> Support:
 
     Where we have no program for the platform the kernel's own list decides.
     """
-    if same(platform, engine.info.platform):
+    if runs_on(platform, engine.info.platform):
         return Support(platform=platform, state="native", reason="it is the engine's own platform")
     near = same_kernel(engine)
     found = binfmt.emulator(platform.architecture) if near else binfmt.Emulator(False, "")

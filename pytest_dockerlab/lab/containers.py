@@ -18,7 +18,7 @@ from pytest_dockerlab.lab.names import OWN_PREFIX
 from pytest_dockerlab.lab.ownership import ClosingStack, Ownership
 from pytest_dockerlab.lab.stock import Asked, Order, Stock
 from pytest_dockerlab.lab.waiting import Wait, as_strategy, wait_until_ready
-from pytest_dockerlab.platforms import Platform, patience, same
+from pytest_dockerlab.platforms import Platform, patience, runs_on
 from pytest_dockerlab.quantity import to_seconds
 from pytest_dockerlab.run.ahead import may_go_later
 from pytest_dockerlab.run.parse import Command, RunSettings, parse_run
@@ -102,7 +102,7 @@ class ContainerMaker:
     def _owned(self, spec: RunSpec, reference: str, found: Image, labels: Mapping[str, str]) -> RunSpec:
         """The spec of a container of this lab."""
         # Another platform than the engine's has to be asked for: of containerd's store, or it is refused.
-        platform = spec.platform or (None if same(found.platform, self._engine.info.platform) else found.platform)
+        platform = spec.platform or (None if runs_on(found.platform, self._engine.info.platform) else found.platform)
         labels = {**spec.labels, **labels, **self._ownership.labels}
         spec = replace(spec, image=reference, labels=labels, platform=platform)
         self._watch_folders(spec)
@@ -164,7 +164,7 @@ class ContainerMaker:
                     ok=ok,
                     scope=scope,
                     ahead=ready is not None,
-                    odd="" if same(found.platform, asked or self._platform) else str(found.platform),
+                    odd="" if runs_on(found.platform, asked or self._platform) else str(found.platform),
                 )
             )
         return container.check() if check else container

@@ -11,7 +11,7 @@ from pytest_dockerlab import errors
 from pytest_dockerlab.errors import BuildFailed, LabError, StartFailed, UsageError
 from pytest_dockerlab.findings import Checked, CheckFailed, Finding, demand
 from pytest_dockerlab.places import cache_dir, runtime_dir
-from pytest_dockerlab.platforms import Platform, patience
+from pytest_dockerlab.platforms import Platform, patience, runs_on
 from pytest_dockerlab.settings import read_settings
 
 
@@ -141,6 +141,15 @@ def test_run_time_state_is_closed_to_others(tmp_path: Path) -> None:
     """Sockets lie in a folder that only its owner enters."""
     place = runtime_dir({"DOCKERLAB_RUNTIME": str(tmp_path / "r")})
     assert place.stat().st_mode & 0o777 == 0o700
+
+
+def test_an_arm_processor_runs_its_lower_variants() -> None:
+    """As a 32-bit Raspberry Pi does with images for arm/v6; the other way round it does not."""
+    six, seven = Platform.parse("linux/arm/v6"), Platform.parse("linux/arm/v7")
+    assert runs_on(six, seven)
+    assert not runs_on(seven, six)
+    assert runs_on(Platform.parse("arm64"), Platform.parse("linux/arm64/v8"))
+    assert not runs_on(Platform.parse("arm"), Platform.parse("arm64"))
 
 
 def test_what_is_emulated_is_waited_for_longer() -> None:
