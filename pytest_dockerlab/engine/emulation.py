@@ -108,6 +108,7 @@ def hold(
             _mount(say)
             _register(platform, name, say)
         if keep:
+            runtime_dir()  # as long as it is there
             _write(name, {_kept(), *_read(name)})
     except BaseException:
         holding.release()
