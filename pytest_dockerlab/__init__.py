@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         assert_workdir,
         assert_writable,
     )
+    from pytest_dockerlab.build.spec import BuildLimits
     from pytest_dockerlab.errors import (
         BaseImageMissing,
         BuildFailed,
@@ -99,6 +100,7 @@ __all__ = [
     "BaseImageMissing",
     "Build",
     "BuildFailed",
+    "BuildLimits",
     "BuildOverLimit",
     "BuildTimedOut",
     "CapabilityMissing",
@@ -185,6 +187,7 @@ __all__ = [
 
 # Where the names are at home that are neither assertions nor errors.
 _HOMES = {
+    "BuildLimits": "build.spec",
     "Build": "lab.build",
     "CheckFailed": "findings",
     "Container": "lab.container",

@@ -6,8 +6,7 @@ import threading
 
 import pytest
 
-from pytest_dockerlab import BuildFailed, CapabilityMissing, Lab, UsageError, assert_file
-from pytest_dockerlab.build.spec import BuildLimits
+from pytest_dockerlab import BuildFailed, BuildLimits, CapabilityMissing, Lab, UsageError, assert_file
 from pytest_dockerlab.engine.cgroups import ROOT
 from pytest_dockerlab.errors import BuildOverLimit
 
