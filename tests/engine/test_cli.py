@@ -110,10 +110,10 @@ def test_up_with_another_platform(capsys: pytest.CaptureFixture[str], need: Call
     need("only root may register an emulator" if os.getuid() else "")
     if binfmt.emulator("loong64").usable:
         pytest.skip("this machine has an emulator for loong64")
-    shutil.rmtree(os.environ["DOCKERLAB_RUNTIME"], ignore_errors=True)  # as before the first command ever
     assert main(["up", "--platform", "linux/loong64"]) == 1
     assert "dockerlab up --install --platform linux/loong64" in capsys.readouterr().err
     assert not list(private.states())
+    shutil.rmtree(os.environ["DOCKERLAB_RUNTIME"], ignore_errors=True)  # as before the first command ever
     assert main(["up", "--install", "--platform", "linux/loong64"]) == 0
     assert "linux/loong64 is emulated: the kernel runs it with dockerlab-loong64, until" in capsys.readouterr().err
     assert binfmt.emulator("loong64").usable
