@@ -90,7 +90,8 @@ def hold(
     say = tell or (lambda line: None)
     if not found.usable:
         install.ensure((PACKAGE,), tell)
-        if binfmt.emulator(platform.architecture).usable:
+        now = binfmt.emulator(platform.architecture)
+        if now.usable and now.name != name:
             return None  # The package did it.
     try:
         holding = Hold(names=(name, _MOUNT), files=(_lock(name), _lock(_MOUNT)))
