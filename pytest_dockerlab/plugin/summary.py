@@ -109,4 +109,4 @@ def _builds(builds: Iterable[Mapping[str, Any]]) -> str:
 
 def _build(event: Mapping[str, Any]) -> str:
     how = f"{event['steps'] - event['reused']} run, {event['reused']} reused" if event["ok"] else "failed"
-    return f"{event['name']} {event['seconds']:.1f} s, {how}"
+    return f"{event['name']} {event['seconds']:.1f} s, {how}" + (", ahead" if event.get("ahead") else "")

@@ -54,6 +54,14 @@ def test_what_is_of_another_platform_than_its_test_is_told() -> None:
     ]
 
 
+def test_what_was_built_ahead_is_told() -> None:
+    """How many, and with -v which."""
+    made = Tally()
+    made.merge({"events": {"builds": [build("ex1", 4, 2, 1), {**build("ex2", 1, 1, 1), "ahead": True}]}})
+    assert "builds      2 in 5.0 s; steps: 1 run, 2 reused from the cache; 1 of them ahead" in summary(["Docker"], made)
+    assert summary(["Docker"], made, verbose=True)[-1] == "build       ex2 1.0 s, 0 run, 1 reused, ahead"
+
+
 def test_verbose_lists_each_build() -> None:
     """In the order in which they happened."""
     assert summary(["Docker"], tally(), verbose=True)[-3:] == [
