@@ -138,3 +138,10 @@ def test_a_check_may_add_to_a_command(hand: Hand) -> None:
     assert {"KEY=for-all", "MORE=check"} <= set(box.output.split())
     assert box.inspect()["HostConfig"]["NetworkMode"] == "bridge"
     assert box.inspect()["HostConfig"]["ExtraHosts"] == ["there:192.0.2.1"]
+
+
+def test_a_check_runs_the_image_that_it_built(hand: Hand) -> None:
+    """With arguments that no command of the student's could give."""
+    submission = hand("docker run ex cat /what", dockerfile="FROM alpine\nARG WHAT=this\nRUN echo $WHAT > /what\n")
+    assert submission.run().output == "this\n"
+    assert submission.run(image=submission.build(args={"WHAT": "ours"})).output == "ours\n"
