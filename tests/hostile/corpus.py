@@ -372,7 +372,7 @@ CORPUS: dict[str, Hostile] = {
         make=runs(f"-u 0 {MOUNT}", command="""perl -e 'for (1..40000) { open F, ">", "/tmp/$_" } sleep 60'"""),
     ),
     "fork-bomb": Hostile(
-        exercise="folder", make=runs(MOUNT, command="sh -c 'b() { b | b & }; b; sleep 60'"), check="writes",
+        exercise="folder", make=runs(MOUNT, command="sh -c '(b() { b | b & }; b); exec sleep 60'"), check="writes",
         said="has not ended",
     ),
     "memory": Hostile(
