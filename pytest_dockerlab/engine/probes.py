@@ -207,17 +207,19 @@ def host_ownership(engine: Engine) -> Answer:
 
 def loopback_registry(engine: Engine) -> Answer:
     """Tried: the engine is sent for an image at a port of ours, and comes or does not."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(_KNOCK_SECONDS)
-        came = threading.Event()
+    came, over = threading.Event(), threading.Event()
 
-        def wait() -> None:
+    def turn_away(server: socket.socket) -> None:
+        # Whoever is not answered would be waited for: it tries TLS first, then without.
+        while not over.is_set():
             with contextlib.suppress(OSError):
                 server.accept()[0].close()
                 came.set()
 
-        waiting = threading.Thread(target=wait, daemon=True)
-        waiting.start()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.05)
+        doorman = threading.Thread(target=turn_away, args=(server,), daemon=True)
+        doorman.start()
         name = f"127.0.0.1:{server.getsockname()[1]}/dockerlab/probe"
         with contextlib.suppress(LabError):  # there is no registry: that it was asked for is what counts
             if _docker(engine):
@@ -227,7 +229,8 @@ def loopback_registry(engine: Engine) -> Answer:
                 engine.api.send(
                     "POST", f"{PODMAN_API}/images/pull", params=params, timeout=_KNOCK_SECONDS, versioned=False
                 )
-        waiting.join()
+        over.set()
+        doorman.join()
     return Answer(came.is_set(), f"tried: it {'came to' if came.is_set() else 'did not come to'} a port of ours")
 
 

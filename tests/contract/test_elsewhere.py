@@ -16,7 +16,7 @@ from pytest_dockerlab.engine.engine import Engine
 from pytest_dockerlab.settings import Settings
 from tests.contract.engines import ENGINES
 from tests.contract.inside import stand_in
-from tests.contract.roots import obstacle, root_of
+from tests.contract.roots import Unavailable, obstacle, root_of
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,12 @@ def elsewhere(need: Callable[[str], None], tmp_path_factory: pytest.TempPathFact
     need(obstacle(read_host()))
     edition, folder = ENGINES["docker-28.5"], tmp_path_factory.mktemp("elsewhere")
     (folder / "bin").mkdir()
-    stand_in(root_of(edition, print), "dockerd", folder / "bin", features=edition.features)
+    try:
+        root = root_of(edition, print)
+    except Unavailable as error:
+        need(str(error))
+        raise
+    stand_in(root, "dockerd", folder / "bin", features=edition.features)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}")
         patch.setenv("DOCKERLAB_CACHE", str(folder / "cache"))
