@@ -35,7 +35,7 @@ class Pulse:
     def __init__(self, endpoint: Endpoint, timeout: float) -> None:
         self.timeout = timeout
         self._endpoint = endpoint
-        # A ping over ssh asks another program than docker-py does: what it finds is no proof.
+        # A ping over ssh makes a connection of its own, which may fail for reasons of its own: no proof.
         self._can = urlsplit(endpoint.url).scheme != "ssh"
         self._silent = False
         self._asked = 0.0
