@@ -42,10 +42,17 @@ class Mortal:
             self._daemon = Dockerd(self.slot)
             self._daemon.prepare()
             self._daemon.start(())
-            empty(str(self.slot.socket))  # what a test that was killed had left in these data
+            self._empty()
         except BaseException:
             self.close()
             raise
+
+    def _empty(self) -> None:
+        """Remove what tests that were killed have left in these data; bases stay."""
+        empty(str(self.slot.socket))
+        with Engine(self.endpoint) as engine:
+            for image in engine.images.list({"org.dockerlab.run": ""}):
+                engine.images.remove(image.id, force=True)
 
     @property
     def endpoint(self) -> Endpoint:

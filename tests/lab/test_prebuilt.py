@@ -65,8 +65,8 @@ def yard(engine: Engine, bases: Bases) -> Iterator[Yard]:
     yield yard
     yard.prebuilt.close()
     yard.remover.close()
-    for name in yard.there():
-        engine.images.remove(name)
+    for image in engine.images.list({LABEL_RUN: yard.run}):
+        engine.images.remove(image.id, force=True)
 
 
 def test_what_was_ordered_is_handed_out_once_to_who_asks_for_the_same(yard: Yard) -> None:
@@ -91,7 +91,10 @@ def test_an_image_that_is_not_what_it_was_is_not_handed_out(yard: Yard) -> None:
     yard.prebuilt.order([order])
     (name,) = yard.until(1)
     yard.engine.images.tag("alpine", name)
-    assert yard.take(order) is None
+    try:
+        assert yard.take(order) is None
+    finally:
+        yard.engine.images.remove(name)
 
 
 def test_what_comes_after_a_failure_waits_for_it(yard: Yard) -> None:
