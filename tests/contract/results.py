@@ -101,7 +101,7 @@ class Column:
             lacks: the capabilities that this engine is known not to have.
         """
         found = [self.trouble] if self.trouble else []
-        ran = {case.group for case in self.cases if case.outcome != "skipped"}
+        ran = {case.group for case in self.cases}
         if not self.trouble:
             found += [f"nothing of {group!r} was run" for group in GROUPS if group not in ran]
         for case in self.cases:

@@ -41,7 +41,7 @@ def podman(root: Path, data: Path, *, rootless: bool) -> Iterator[str]:
     with _run_folder(data, rootless=rootless) as run:
         settings = {
             "CONTAINERS_CONF": _write(run / "containers.conf", _containers()),
-            "CONTAINERS_STORAGE_CONF": _write(run / "storage.conf", _storage(data, run)),
+            "CONTAINERS_STORAGE_CONF": _write(run / "storage.conf", _storage(data, run, rootless=rootless)),
             "CONTAINERS_REGISTRIES_CONF": _write(
                 run / "registries.conf", 'unqualified-search-registries = ["docker.io"]\n'
             ),
@@ -77,7 +77,9 @@ def dockerd_of_a_user(root: Path, data: Path, features: dict[str, bool]) -> Iter
 
 @contextlib.contextmanager
 def _run_folder(data: Path, *, rootless: bool) -> Iterator[Path]:
-    run = runtime_dir() / f"contract-{os.getpid()}"
+    # The same for each run over these data: Podman writes down where it was first, and goes there again.
+    run = runtime_dir() / f"contract-{data.parent.name}"
+    shutil.rmtree(run, ignore_errors=True)  # of one that was killed
     run.mkdir(mode=0o700)
     data.mkdir(parents=True, exist_ok=True)
     if rootless:
@@ -157,7 +159,8 @@ def _containers() -> str:
     return "\n".join([*rows, ""])
 
 
-def _storage(data: Path, run: Path) -> str:
+def _storage(data: Path, run: Path, *, rootless: bool) -> str:
     rows = ["[storage]", 'driver = "overlay"', f'runroot = "{run / "runroot"}"']
-    rows += [f'{name} = "{data}"' for name in ("graphroot", "rootless_storage_path")]
+    # A user's goes by the second where both are; Podman 5.8 warns of both, in the middle of a build's output.
+    rows += [f'{name} = "{data}"' for name in ("graphroot", *(["rootless_storage_path"] if rootless else []))]
     return "\n".join([*rows, ""])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 
-from tests.contract.engines import IN_CI, chosen
+from tests.contract.engines import ENGINES, IN_CI, chosen
 from tests.contract.results import GROUPS, Case, Column, Facts, read_column
 from tests.contract.tables import BEGIN, END, markdown, replaced, terminal
 
@@ -130,6 +131,14 @@ def test_the_page_has_a_cell_for_each_claim() -> None:
     assert "| `buildkit`: builds with BuildKit | ✓ | ✓ |" in text
     page = f"# Engines\n\n{BEGIN}\nold\n{END}\n\nMore.\n"
     assert replaced(page, text) == f"# Engines\n\n{text}\n\nMore.\n"
+
+
+def test_the_page_in_the_documentation_can_be_written() -> None:
+    """It has its marks, and a column for each engine."""
+    page = (Path(__file__).parents[2] / "docs" / "engines.md").read_text("utf-8")
+    assert f"\n{BEGIN}\nmade anew\n{END}\n" in replaced(page, f"{BEGIN}\nmade anew\n{END}")
+    head = next(line for line in page.splitlines() if line.startswith("| | "))
+    assert [cell.strip() for cell in head.strip("| ").split("|")] == list(ENGINES)
 
 
 def test_engines_are_chosen_by_name() -> None:
