@@ -32,6 +32,8 @@ __all__ = ["build", "choose_builder", "knows_heredocs", "load_dockerfile"]
 
 # Bytes: less than that and the builder can't be trusted to tidy up after itself.
 _CRAMPED = 64 << 20
+_TRIES = 4
+_REMOVED_MEANWHILE = ("checking if cached image exists", "not known")
 _HEREDOCS_SINCE = {"Docker Engine": (23, 0), "Podman": (4, 9)}
 
 
@@ -57,11 +59,28 @@ def build(
         CapabilityMissing: this engine can't build it.
     """
     try:
-        return _build(engine, spec, on_progress, turn)
+        return _build_past_removals(engine, spec, on_progress, turn)
     except (BuildFailed, DiskFull) as error:
         if "no space left" in str(error).lower():
             _make_room(engine)
         raise
+
+
+def _build_past_removals(
+    engine: Engine, spec: BuildSpec, on_progress: Callable[[str], None] | None, turn: Turn | None
+) -> BuildTrace:
+    """Build; again where Buildah, looking through all images for a step, met one that somebody was just removing.
+
+    That fails its build (buildah:imagebuildah/stage_executor.go, "checking if cached image exists"), and says nothing
+    of the Dockerfile.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            return _build(engine, spec, on_progress, turn)
+        except BuildFailed as error:
+            if engine.info.product != "Podman" or not all(words in str(error) for words in _REMOVED_MEANWHILE):
+                raise
+    return _build(engine, spec, on_progress, turn)
 
 
 def _make_room(engine: Engine) -> None:

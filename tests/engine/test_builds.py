@@ -498,3 +498,28 @@ def test_a_build_with_a_secret(made: Build, tmp_path: Path, engine: Engine) -> N
     run = f"RUN --mount=type=secret,id=tok : {uuid.uuid4().hex}; wc -c < /run/secrets/tok"
     trace = made(f"FROM alpine\n{run}\n", secrets={"tok": str(tmp_path / "secret")})
     assert (trace.builder, trace.step(2).log.strip()) == ("buildx", "6")
+
+
+@pytest.mark.parametrize(
+    ("product", "said", "tries"),
+    [
+        ("Podman", "checking if cached image exists from a previous build: getting top layer info: layer not known", 4),
+        ("Podman", "RUN false: exit status 1", 1),
+        ("Docker Engine", "checking if cached image exists from a previous build: layer not known", 1),
+    ],
+)
+def test_a_podman_build_that_met_a_removal_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, product: str, said: str, tries: int
+) -> None:
+    """No more than four times, and no other failure is."""
+    tried: list[object] = []
+
+    def fails(*arguments: object) -> None:
+        tried.append(arguments)
+        raise BuildFailed(said)
+
+    monkeypatch.setattr("pytest_dockerlab.engine.builds._build", fails)
+    engine: Any = SimpleNamespace(info=SimpleNamespace(product=product))
+    with pytest.raises(BuildFailed, match=r"cached image|false"):
+        build(engine, BuildSpec(context=tmp_path))
+    assert len(tried) == tries
