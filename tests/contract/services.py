@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pytest_dockerlab.engine.ping import ask
+from pytest_dockerlab.engine.processes import end, engine_processes
 from pytest_dockerlab.places import runtime_dir
 from tests.contract.inside import enter
 from tests.contract.roots import USER, Unavailable
@@ -112,6 +113,8 @@ def _served(root: Path, program: Sequence[str], run: Path, data: Path) -> Iterat
         except subprocess.TimeoutExpired:
             os.killpg(service.pid, signal.SIGKILL)
             service.wait()
+        # Podman's helpers outlive what they ran by five minutes, for whoever may still ask.
+        end(engine_processes(data))
 
 
 def _wait(service: subprocess.Popen[bytes], socket: Path, log: Path) -> None:
