@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -67,10 +68,16 @@ def run(engine: Engine, create: Make) -> Make:
     return start
 
 
+def _folders(image: MadeImage) -> set[str]:
+    return {file.path.rpartition("/")[0] for step in image.steps for file in step.files or ()}
+
+
 @pytest.fixture
 def made(engine: Engine) -> Iterator[MadeImage]:
-    """A small random image that is on the engine, under one name."""
-    image = random_image(uuid.uuid4().int, layers=2, tags=(f"dockerlab-{uuid.uuid4().hex}:1",))
+    """A small random image that is on the engine, under one name, with files in three folders at least."""
+    tags = (f"dockerlab-{uuid.uuid4().hex}:1",)
+    images = (random_image(uuid.uuid4().int, layers=2, tags=tags) for _ in itertools.count())
+    image = next(image for image in images if len(_folders(image)) >= 3)
     assert engine.images.load([image.docker_save()]) == image.tags
     yield image
     with contextlib.suppress(NotFound):
