@@ -33,7 +33,11 @@ __all__ = ["build", "choose_builder", "knows_heredocs", "load_dockerfile"]
 # Bytes: less than that and the builder can't be trusted to tidy up after itself.
 _CRAMPED = 64 << 20
 _TRIES = 4
-_REMOVED_MEANWHILE = ("checking if cached image exists", "not known")
+# What Buildah says of it, and Docker's classic builder with containerd's store.
+_REMOVED_MEANWHILE = {
+    "Podman": ("checking if cached image exists", "not known"),
+    "Docker Engine": ('unable to find image "sha256:',),
+}
 _HEREDOCS_SINCE = {"Docker Engine": (23, 0), "Podman": (4, 9)}
 
 
@@ -69,7 +73,7 @@ def build(
 def _build_past_removals(
     engine: Engine, spec: BuildSpec, on_progress: Callable[[str], None] | None, turn: Turn | None
 ) -> BuildTrace:
-    """Build; again where Buildah, looking through all images for a step, met one that somebody was just removing.
+    """Build; again where a builder, looking for a step among the images, met one that somebody was just removing.
 
     That fails its build (buildah:imagebuildah/stage_executor.go, "checking if cached image exists"), and says nothing
     of the Dockerfile.
@@ -78,7 +82,8 @@ def _build_past_removals(
         try:
             return _build(engine, spec, on_progress, turn)
         except BuildFailed as error:
-            if engine.info.product != "Podman" or not all(words in str(error) for words in _REMOVED_MEANWHILE):
+            said = _REMOVED_MEANWHILE.get(engine.info.product, ())
+            if not said or not all(words in str(error) for words in said):
                 raise
     return _build(engine, spec, on_progress, turn)
 

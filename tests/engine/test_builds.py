@@ -506,9 +506,10 @@ def test_a_build_with_a_secret(made: Build, tmp_path: Path, engine: Engine) -> N
         ("Podman", "checking if cached image exists from a previous build: getting top layer info: layer not known", 4),
         ("Podman", "RUN false: exit status 1", 1),
         ("Docker Engine", "checking if cached image exists from a previous build: layer not known", 1),
+        ("Docker Engine", 'unable to find image "sha256:db8ed2a1abc7"', 4),
     ],
 )
-def test_a_podman_build_that_met_a_removal_is_tried_again(
+def test_a_build_that_met_a_removal_is_tried_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, product: str, said: str, tries: int
 ) -> None:
     """No more than four times, and no other failure is."""
@@ -520,6 +521,6 @@ def test_a_podman_build_that_met_a_removal_is_tried_again(
 
     monkeypatch.setattr("pytest_dockerlab.engine.builds._build", fails)
     engine: Any = SimpleNamespace(info=SimpleNamespace(product=product))
-    with pytest.raises(BuildFailed, match=r"cached image|false"):
+    with pytest.raises(BuildFailed, match=r"cached image|false|unable to find"):
         build(engine, BuildSpec(context=tmp_path))
     assert len(tried) == tries
