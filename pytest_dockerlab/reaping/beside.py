@@ -36,6 +36,7 @@ __all__ = [
     "remove_scratch",
     "runs_folder",
     "spare",
+    "write",
 ]
 
 _OWNER, _MEMBER, _KEPT, _ENGINE = "owner.json", "member-", "kept-", "engine-"
@@ -105,7 +106,7 @@ def begin(folder: Path, owner: int) -> Path:
     else:
         scratch = Path(tempfile.gettempdir()) / f"dockerlab-{folder.name}-{os.urandom(4).hex()}"
         # First written, then made: whoever is killed in between leaves nothing that nobody knows of.
-        _write(folder / _OWNER, {"owner": str(Owner.of(owner)), "scratch": str(scratch)})
+        write(folder / _OWNER, {"owner": str(Owner.of(owner)), "scratch": str(scratch)})
     if not scratch.is_dir():
         scratch.mkdir(mode=0o711)
         scratch.chmod(0o711)
@@ -116,13 +117,13 @@ def join(folder: Path, name: str) -> None:
     """Write down that this process takes part in a run that another one leads."""
     from pytest_dockerlab.engine.processes import started
 
-    _write(folder / f"{_MEMBER}{name}.json", {"pid": os.getpid(), "start": started(os.getpid())})
+    write(folder / f"{_MEMBER}{name}.json", {"pid": os.getpid(), "start": started(os.getpid())})
 
 
 def spare(folder: Path, kept: Iterable[str]) -> None:
     """Write down that folders below the scratch folder stay when it goes."""
     if folders := list(kept):
-        _write(folder / f"{_KEPT}{os.urandom(4).hex()}.json", {"folders": folders})
+        write(folder / f"{_KEPT}{os.urandom(4).hex()}.json", {"folders": folders})
 
 
 def endpoint_of(fields: Mapping[str, Any]) -> Endpoint:
@@ -186,7 +187,8 @@ def end_processes(record: RunRecord) -> tuple[str, ...]:
     return tuple(f"process {pid}" for pid in sorted(found))
 
 
-def _write(path: Path, record: Mapping[str, Any]) -> None:
+def write(path: Path, record: Mapping[str, Any]) -> None:
+    """Write a record whole or not at all."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     draft.write_text(json.dumps(record), "utf-8")
     draft.replace(path)

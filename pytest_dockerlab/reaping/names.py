@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_dockerlab.errors import Conflict, NotFound
+from pytest_dockerlab.reaping import beside
 from pytest_dockerlab.reaping.kept import kept_on
 
 if TYPE_CHECKING:
@@ -46,9 +47,7 @@ def note(engine: Engine, name: str, previous: str) -> Name:
     folder = engine.scratch / _FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
     file = folder / f"{secrets.token_hex(8)}.json"
-    draft = file.with_suffix(".new")
-    draft.write_text(json.dumps({"engine": engine.endpoint.url, "name": name, "previous": previous}), "utf-8")
-    draft.replace(file)
+    beside.write(file, {"engine": engine.endpoint.url, "name": name, "previous": previous})
     return Name(name=name, previous=previous, file=file)
 
 

@@ -44,3 +44,13 @@ def engine(alone: Endpoint, runtime: Path) -> Iterator[Engine]:
     """A connection to it."""
     with Engine(alone) as engine:
         yield engine
+
+
+@pytest.fixture
+def inner(pytester: pytest.Pytester, runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inner runs depend on nothing of the outer one's environment; CI stays, by which missing things are judged."""
+    for name in list(os.environ):
+        if name.startswith(("DOCKERLAB_", "DOCKER_")) and name not in ("DOCKERLAB_CACHE", "DOCKERLAB_RUNTIME"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p dockerlab -p xdist")

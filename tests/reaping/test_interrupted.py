@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,15 +13,7 @@ from pytest_dockerlab.engine.things import labelled
 from pytest_dockerlab.reaping import beside
 from pytest_dockerlab.reaping.owner import LABEL_OWNER
 
-
-@pytest.fixture(autouse=True)
-def inner(pytester: pytest.Pytester, runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Inner runs depend on nothing of the outer one's environment."""
-    for name in list(os.environ):
-        if name.startswith(("DOCKERLAB_", "DOCKER_")) and name not in ("DOCKERLAB_CACHE", "DOCKERLAB_RUNTIME"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p dockerlab -p xdist")
+pytestmark = pytest.mark.usefixtures("inner")
 
 
 @pytest.mark.parametrize("how", ["in a test", "while collecting"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -18,6 +17,8 @@ from pytest_dockerlab.engine.things import labelled
 from pytest_dockerlab.plugin.keeping import docker_command
 from pytest_dockerlab.reaping.kept import kept_on
 from pytest_dockerlab.reaping.owner import LABEL_OWNER
+
+pytestmark = pytest.mark.usefixtures("inner")
 
 SUITE = """
     def test_good(lab, lab_module):
@@ -36,16 +37,6 @@ SUITE = """
     def test_after(lab, lab_module):
         lab_module.run("alpine", ["true"], name="later")
 """
-
-
-@pytest.fixture(autouse=True)
-def inner(pytester: pytest.Pytester, runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Inner runs depend on nothing of the outer one's environment."""
-    for name in list(os.environ):
-        if name.startswith(("DOCKERLAB_", "DOCKER_")) and name not in ("DOCKERLAB_CACHE", "DOCKERLAB_RUNTIME"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p dockerlab -p xdist")
 
 
 @pytest.fixture

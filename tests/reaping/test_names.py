@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 
@@ -11,6 +10,8 @@ import pytest
 from pytest_dockerlab.cli import main
 from pytest_dockerlab.engine.engine import Engine
 from pytest_dockerlab.errors import NotFound
+
+pytestmark = pytest.mark.usefixtures("inner")
 
 TAKEN, NEW = "dockerlab-test-taken:1", "dockerlab-test-new:1"
 SUITE = """
@@ -24,16 +25,6 @@ SUITE = """
                 os.kill(json.loads(said.read_text())["pid"], signal.SIGKILL)
         os.kill(os.getpid(), signal.SIGKILL)
 """
-
-
-@pytest.fixture(autouse=True)
-def inner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Inner runs depend on nothing of the outer one's environment."""
-    for name in list(os.environ):
-        if name.startswith(("DOCKERLAB_", "DOCKER_")) and name not in ("DOCKERLAB_CACHE", "DOCKERLAB_RUNTIME"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p dockerlab -p xdist -p no:cacheprovider")
 
 
 @pytest.fixture
