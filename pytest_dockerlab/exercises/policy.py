@@ -43,8 +43,8 @@ class Policy:
         networks: names of networks that containers may join besides ``none`` and ``bridge``.
         build_network: of RUN steps: ``none``, ``index`` (the hosts in ``index`` and no others), ``open``.
         index: hosts that ``build_network = "index"`` lets RUN reach over HTTP and HTTPS: ``NAME`` (ports 80 and 443),
-            ``NAME:PORT``, ``*.NAME``. By default those that pip, apt and apk of the usual base images and of the
-            grading machine install from.
+            ``NAME:PORT``, ``*.NAME``. By default pip's own index, and those that pip and apt of the grading machine
+            install from; what another distribution's base images install from has to be named.
         run_network: of containers that ask for none: ``none``, ``bridge`` (one of its own if ports are published,
             else ``none``), ``open`` (the engine's own bridge, with its way out).
         permits: reasons (of ``PERMITTABLE``) that are none here, such as ``privileged``.

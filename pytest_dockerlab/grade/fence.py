@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -13,19 +14,12 @@ from pytest_dockerlab.exercises.policy import Policies, Policy
 if TYPE_CHECKING:
     from pytest_dockerlab.engine.engine import Engine
 
-__all__ = ["PUBLIC", "fence_of", "index_hosts", "proxy_args"]
-
-#: Where pip, apt and apk of the usual base images look.
-PUBLIC = (
-    *("pypi.org", "files.pythonhosted.org"),
-    *("deb.debian.org", "security.debian.org", "archive.ubuntu.com", "security.ubuntu.com", "ports.ubuntu.com"),
-    "dl-cdn.alpinelinux.org",
-)
+__all__ = ["fence_of", "index_hosts", "pip_hosts", "proxy_args"]
 
 
 def index_hosts(policy: Policy, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """The hosts that a build with ``build_network = "index"`` reaches: the policy's; else those of the usual base
-    images, and those from which pip and apt of this machine install, as stand-ins for base images do, too."""
+    """The hosts that a build with ``build_network = "index"`` reaches: the policy's; else pip's own index, and those
+    from which pip and apt of this machine install, as stand-ins for base images do, too."""
     if policy.index:
         return policy.index
     from pytest_dockerlab.bases.host import read_host
@@ -36,7 +30,17 @@ def index_hosts(policy: Policy, environ: Mapping[str, str] = os.environ) -> tupl
         *(url for name in ("index-url", "extra-index-url") for url in options.get(name, "").split()),
         *(uri for source in read_host().sources for uri in source.uris),
     ]
-    return tuple(dict.fromkeys([*PUBLIC, *(host for url in urls if (host := _host(url)))]))
+    return tuple(dict.fromkeys([*pip_hosts(), *(host for url in urls if (host := _host(url)))]))
+
+
+def pip_hosts() -> tuple[str, ...]:
+    """Where a pip that nobody configured looks, and where that index keeps its files; pip alone knows."""
+    try:
+        index = import_module("pip._internal.models.index").PyPI
+        hosts = (str(index.netloc), str(index.file_storage_domain))
+    except (ImportError, AttributeError):
+        return ()
+    return hosts
 
 
 def fence_of(policies: Policies, environ: Mapping[str, str] = os.environ) -> tuple[str, ...] | None:

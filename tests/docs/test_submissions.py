@@ -37,4 +37,4 @@ def test_the_examples_are_read_as_they_stand() -> None:
     assert not read.refusals
     policies = read_policies(blocks["toml"])
     assert policies.of("jupyter").memory == 2 * 1024**3
-    assert policies.of("ex1").index[-1] == "*.debian.org:80"
+    assert policies.of("ex1").index[-1] == "*.apt.example.org:80"
