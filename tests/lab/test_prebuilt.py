@@ -6,7 +6,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pytest
 
 from pytest_dockerlab.engine.content import Turn
 from pytest_dockerlab.engine.engine import Engine
+from pytest_dockerlab.errors import NotFound
 from pytest_dockerlab.lab import prebuilt
 from pytest_dockerlab.lab.asked import BuildOrder, read_build
 from pytest_dockerlab.lab.build import Build
@@ -49,6 +50,14 @@ class Yard:
 
     def there(self) -> set[str]:
         return {tag for image in self.engine.images.list({LABEL_RUN: self.run}) for tag in image.tags}
+
+    def ready(self, order: BuildOrder) -> str:
+        """The name of its image when that can be handed out."""
+        deadline = time.monotonic() + PATIENCE
+        while not (name := self.prebuilt.name(order)):
+            assert time.monotonic() < deadline, self.there()
+            time.sleep(0.02)
+        return name
 
     def until(self, count: int) -> set[str]:
         """The names of images when there are so many."""
@@ -89,12 +98,16 @@ def test_an_image_that_is_not_what_it_was_is_not_handed_out(yard: Yard) -> None:
     """Its name was given to another image meanwhile."""
     order = yard.want("ENV B=1")
     yard.prebuilt.order([order])
-    (name,) = yard.until(1)
+    name = yard.ready(order)
     yard.engine.images.tag("alpine", name)
     try:
         assert yard.take(order) is None
+        yard.remover.close()
+        with pytest.raises(NotFound):
+            yard.engine.images.id(name)
     finally:
-        yard.engine.images.remove(name)
+        with suppress(NotFound):
+            yard.engine.images.remove(name)
 
 
 def test_what_comes_after_a_failure_waits_for_it(yard: Yard) -> None:
