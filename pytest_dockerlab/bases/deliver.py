@@ -19,7 +19,7 @@ from pytest_dockerlab.reference import DOCKER_HUB, Reference
 if TYPE_CHECKING:
     from pytest_dockerlab.engine.engine import Engine
 
-__all__ = ["deliver", "foreign_name", "image_or_none"]
+__all__ = ["deliver", "foreign_name", "image_or_none", "name_of"]
 
 
 def image_or_none(engine: Engine, name: str) -> Image | None:
@@ -40,15 +40,27 @@ def foreign_name(name: Reference, platform: Platform) -> str:
     return str(replace(name, host=host, path=path, digest="", tag=name.tag or name.digest[7:19]))
 
 
+def name_of(engine: Engine, store: Store, name: Reference, recipe: Recipe, platform: Platform) -> str:
+    """What a stand-in is called on an engine.
+
+    A private engine is ours: there it gets the very name that it stands in for, as ``docker pull`` would give it. On
+    another engine that name stays free for the real image, and the stand-in is called after the registry that it came
+    from. One for another platform has a name of its own on any engine.
+    """
+    if not same(platform, engine.info.platform):
+        return foreign_name(name, platform)
+    return name.familiar if engine.endpoint.private else _local(store, name, recipe)
+
+
+def _local(store: Store, name: Reference, recipe: Recipe) -> str:
+    return f"{store.address}/{recipe.reference.path}:{name.tag}"
+
+
 def deliver(
     engine: Engine, store: Store, stored: StoredImage, name: Reference, recipe: Recipe, platform: Platform,
     tell: Callable[[str], None], built: str = "",
 ) -> str:  # fmt: skip
-    """Make the engine have ``stored``; returns the name that it has there.
-
-    A private engine is ours: there the image gets the very name that it stands in for, as ``docker pull`` would
-    give it. On another engine that name stays free for the real image, and the stand-in is called after the
-    registry that it came from. One for another platform has a name of its own on any engine.
+    """Make the engine have ``stored``; returns the name that it has there, as ``name_of`` says.
 
     Args:
         built: a name under which the engine has it because it has just built it.
@@ -57,9 +69,9 @@ def deliver(
         EngineError: the engine took the image and has another one under the name.
     """
     private = engine.endpoint.private
-    local = f"{store.address}/{recipe.reference.path}:{name.tag}"
+    local = _local(store, name, recipe)
     foreign = None if same(platform, engine.info.platform) else platform
-    wanted = foreign_name(name, foreign) if foreign else name.familiar if private else local
+    wanted = name_of(engine, store, name, recipe, platform)
     if _has(engine, wanted, stored):
         return wanted
     if built:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from pytest_dockerlab.bases.catalogue import KEY, LABEL, Recipe, content_key, find_recipe
-from pytest_dockerlab.bases.deliver import deliver, foreign_name, image_or_none
+from pytest_dockerlab.bases.deliver import deliver, foreign_name, image_or_none, name_of
 from pytest_dockerlab.bases.host import Host, read_host
 from pytest_dockerlab.bases.make import Maker, locked
 from pytest_dockerlab.bases.rootfs import obstacle
@@ -19,6 +20,7 @@ from pytest_dockerlab.errors import BaseImageMissing, Conflict, LabError, NotFou
 from pytest_dockerlab.image.model import Image
 from pytest_dockerlab.places import cache_dir
 from pytest_dockerlab.platforms import Platform, runs_on, same
+from pytest_dockerlab.reaping import names
 from pytest_dockerlab.reference import DOCKER_HUB, Reference
 
 if TYPE_CHECKING:
@@ -76,7 +78,7 @@ class Bases:
         self._tell = on_progress or (lambda line: None)
         self._lock = threading.RLock()
         self._provided: dict[tuple[str, Platform | None], Provided] = {}
-        self._names: list[str] = []
+        self._names: list[names.Name] = []
         self._known_host: Host | None = None
 
     def ensure(self, ref: str, platform: Platform | None = None) -> Provided:
@@ -129,10 +131,11 @@ class Bases:
         """Take the names of stand-ins off an engine that is not ours. What was pulled stays."""
         with self._lock:
             while self._names:
-                try:
-                    self._engine.images.remove(self._names.pop(), force=True)
-                except (NotFound, Conflict):
-                    continue  # Gone already, or still used by somebody's container, whose it is now.
+                given = self._names.pop()
+                with contextlib.suppress(NotFound, Conflict):
+                    # Gone already, or still used by somebody's container, whose it is now.
+                    self._engine.images.remove(given.name, force=True)
+                given.forget()
             self._provided.clear()
 
     def _foreign(self, platform: Platform | None) -> Platform | None:
@@ -250,19 +253,25 @@ class Bases:
         images = self._engine.images
         with locked(f"pull-{re.sub(r'[^a-z0-9]+', '-', there)}"):
             previous = image_or_none(self._engine, there)
+            # Who is killed in between has it given back by who outlives him.
+            moved = names.note(self._engine, there, previous.id if previous is not None else "")
             transfer = images.pull(there, platform, self._tell)
             self._name(there, foreign_name(name, platform))
             if previous is not None:
                 images.tag(previous.id, there)
             else:
                 images.remove(there)
+            moved.forget()
         return transfer
 
     def _name(self, image: str, reference: str) -> None:
-        new = image_or_none(self._engine, reference) is None
+        self._own(reference)
         self._engine.images.tag(image, reference)
-        if new and not self._engine.endpoint.private:
-            self._names.append(reference)
+
+    def _own(self, reference: str) -> None:
+        """A name is about to be given: if nobody has it, and the engine is not ours, it goes at the end."""
+        if not self._engine.endpoint.private and image_or_none(self._engine, reference) is None:
+            self._names.append(names.note(self._engine, reference, ""))
 
     def _hub_answers(self) -> bool:
         if self._engine.endpoint.private:
@@ -293,11 +302,9 @@ class Bases:
         other = store.find(recipe.reference.path, name.tag, platform)
         if other is None or other.manifest != stored.manifest:
             maker.tag(recipe, name.tag, stored.manifest, platform)
+        self._own(name_of(self._engine, store, name, recipe, platform))
         built = maker.built.get(recipe.name, "")
-        reference = deliver(self._engine, store, stored, name, recipe, platform, self._tell, built)
-        if not self._engine.endpoint.private and reference not in self._names:
-            self._names.append(reference)
-        return reference
+        return deliver(self._engine, store, stored, name, recipe, platform, self._tell, built)
 
     @contextmanager
     def _store(self) -> Iterator[Store]:

@@ -87,11 +87,13 @@ def take_off(engine: Engine, names: Iterable[Name]) -> list[str]:
 
 
 def _off(engine: Engine, name: str, previous: str) -> None:
-    with contextlib.suppress(NotFound):
-        engine.images.remove(name)
-    if previous:
+    try:
         with contextlib.suppress(NotFound):
-            engine.images.tag(previous, name)
+            engine.images.remove(name)
+    finally:  # in use or not: it goes back
+        if previous:
+            with contextlib.suppress(NotFound):
+                engine.images.tag(previous, name)
 
 
 def _read(file: Path) -> Mapping[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -36,7 +37,9 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     parent = Path(tempfile.mkdtemp(prefix="dl-"))
     monkeypatch.setenv("DOCKERLAB_RUNTIME", str(parent / "rt"))
     yield parent / "rt"
-    shutil.rmtree(parent)
+    while parent.exists():
+        with contextlib.suppress(FileNotFoundError):  # a watchdog is still at it
+            shutil.rmtree(parent)
 
 
 @pytest.fixture
