@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pytest_dockerlab.assertions.client import ask, ask_until_up
-from pytest_dockerlab.assertions.things import Publishes, RunsCommands, container, is_container, name_of
+from pytest_dockerlab.assertions.things import (
+    Publishes,
+    RunsCommands,
+    container,
+    demanded,
+    insist_on_running,
+    is_container,
+    log_of,
+    name_of,
+)
 from pytest_dockerlab.checks import web as check
 from pytest_dockerlab.checks.web import Exchange, PublishedAt
 from pytest_dockerlab.checks.words import Expected, listing
-from pytest_dockerlab.errors import LabError, UsageError
+from pytest_dockerlab.errors import NotFound, UsageError
 from pytest_dockerlab.findings import demand
+from pytest_dockerlab.run.state import state_of
 
 __all__ = ["address_of", "assert_http", "assert_port_not_published", "assert_port_published"]
 
@@ -21,36 +31,34 @@ def assert_port_published(box: RunsCommands, port: int | str) -> PublishedAt:
     Raises:
         CheckFailed: it is not; shows the ports that are.
     """
-    box = container(box, "assert_port_published")
-    ports = check.published_ports(box.inspect())
-    found = demand(check.port_published(ports, port, box.state, of=name_of(box)))
-    assert found is not None
-    return found
+    return _published(container(box, "assert_port_published"), port)
 
 
 def assert_port_not_published(box: RunsCommands, port: int | str) -> tuple[PublishedAt, ...]:
     """The container's port is not published on the host. Returns the ports that are.
 
     Raises:
-        CheckFailed: it is; shows where.
-        UsageError: the container does not run, so that none of its ports is.
+        CheckFailed: it is; shows where. Or the container has ended; shows its exit code and the end of its log.
+        UsageError: the container was not started, so that none of its ports is.
     """
     box = container(box, "assert_port_not_published")
-    state = box.state
-    if not state.running:
-        raise UsageError(
-            f"{name_of(box)} is {state}: no port is published while a container does not run",
-            remedy="ask while it runs",
-        )
+    insist_on_running(box, "no port is published while a container does not run", "ask while it runs")
     return demand(check.port_not_published(check.published_ports(box.inspect()), port, of=name_of(box)))
+
+
+def _published(box: RunsCommands, port: int | str | None) -> PublishedAt:
+    inspect = box.inspect()
+    ports, state = check.published_ports(inspect), state_of(inspect)
+    log = log_of(box) if state.ended else ""
+    return demanded(check.port_published(ports, port, state, of=name_of(box), log=log))
 
 
 def address_of(where: Publishes | str, port: int | None) -> str:
     """The URL of a container's published port, or the URL itself; without a slash at its end.
 
     Raises:
-        UsageError: no port was given and there is not just one, or what is no URL.
-        CheckFailed: the port is not published.
+        UsageError: no port was given and there are several, or what is no URL.
+        CheckFailed: the port is not published, or none is.
     """
     if isinstance(where, str):
         if not where.startswith(("http://", "https://")):
@@ -59,14 +67,17 @@ def address_of(where: Publishes | str, port: int | None) -> str:
     container(where, "an address")
     if port is None:
         ports = sorted({at.port for at in check.published_ports(where.inspect()) if at.port.endswith("/tcp")})
-        if len(ports) != 1:
+        if len(ports) > 1:
             raise UsageError(
                 f"{name_of(where)} publishes {len(ports)} ports: {listing(ports).replace(chr(10), ', ')}",
                 remedy="say which by port=",
             )
-        port = int(ports[0].partition("/")[0])
-    assert_port_published(where, port)
-    return where.url(port).rstrip("/")
+        port = int((ports[0] if ports else _published(where, None).port).partition("/")[0])
+    try:
+        return where.url(port).rstrip("/")
+    except NotFound:
+        _published(where, port)
+        raise
 
 
 def assert_http(
@@ -114,14 +125,7 @@ def assert_http(
     )
     state, log = None, ""
     if box is not None and answer.status is None:
-        state, log = box.state, _log(box)
+        state, log = box.state, log_of(box)
     return demand(
         check.http_answer(answer, status=statuses, contains=contains, headers=response_headers, state=state, log=log)
     )
-
-
-def _log(box: RunsCommands) -> str:
-    try:
-        return box.logs().text
-    except LabError as error:
-        return f"(no log: {error.what})"  # It explains a failure; it must not replace it.

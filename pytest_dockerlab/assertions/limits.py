@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from pytest_dockerlab.assertions.poll import until
-from pytest_dockerlab.assertions.things import HasLimits, container, name_of
+from pytest_dockerlab.assertions.things import HasLimits, container, insist_on_running, name_of
 from pytest_dockerlab.checks import resources as check
 from pytest_dockerlab.checks.resources import LimitViews, Throttling
 from pytest_dockerlab.errors import ContainerFailed, ExecFailed, FormatError, UsageError, WaitTimedOut
@@ -141,16 +141,12 @@ def assert_throttled(box: HasLimits, *, busy: bool = True) -> Throttling:
         busy: ``False``: its own processes are busy; only look.
 
     Raises:
-        CheckFailed: the count does not rise.
-        UsageError: it has no shell to make it busy with, or does not run.
+        CheckFailed: the count does not rise, or it has ended.
+        UsageError: it has no shell to make it busy with, or was not started.
     """
     container(box, "assert_throttled")
-    state = box.state
-    if state.status != "running":
-        raise UsageError(
-            f"{name_of(box)} is {state}: only a running container is held back",
-            remedy='run something that stays, such as ["sleep", "600"]',
-        )
+    stays = 'run something that stays, such as ["sleep", "600"]'
+    insist_on_running(box, "only a running container is held back", stays)
     limit = box.limits.nano_cpus
     loops = 1 + (limit or 0) // NANO
     before = box.usage().throttled_periods

@@ -43,7 +43,8 @@ def assert_readable(box: RunsCommands, path: str, user: str | int | None = None)
 
     Raises:
         CheckFailed: a try was refused; shows each of them with its errno.
-        UsageError: the container does not run, has no shell, or has nothing at ``path``.
+        CheckFailed: there is nothing at ``path``, or the container has ended.
+        UsageError: the container was not started, or has no shell.
     """
     return _allowed(box, path, "readable", user)
 
@@ -55,7 +56,8 @@ def assert_not_readable(box: RunsCommands, path: str, user: str | int | None = N
 
     Raises:
         CheckFailed: a try worked, or failed for another reason than a missing permission.
-        UsageError: the container does not run, has no shell, or has nothing at ``path``.
+        CheckFailed: there is nothing at ``path``, or the container has ended.
+        UsageError: the container was not started, or has no shell.
     """
     return _refused(box, path, "readable", user)
 
@@ -67,7 +69,8 @@ def assert_writable(box: RunsCommands, path: str, user: str | int | None = None)
 
     Raises:
         CheckFailed: a try was refused; shows each of them with its errno.
-        UsageError: the container does not run, has no shell, or has nothing at ``path``.
+        CheckFailed: there is nothing at ``path``, or the container has ended.
+        UsageError: the container was not started, or has no shell.
     """
     return _allowed(box, path, "writable", user)
 
@@ -79,7 +82,8 @@ def assert_not_writable(box: RunsCommands, path: str, user: str | int | None = N
 
     Raises:
         CheckFailed: a try worked, or failed for another reason than a missing permission.
-        UsageError: the container does not run, has no shell, or has nothing at ``path``.
+        CheckFailed: there is nothing at ``path``, or the container has ended.
+        UsageError: the container was not started, or has no shell.
     """
     return _refused(box, path, "writable", user)
 
@@ -97,7 +101,8 @@ def assert_executable(
 
     Raises:
         CheckFailed: it could not be started; shows why.
-        UsageError: the container does not run, has no shell, or has nothing at ``path``.
+        CheckFailed: there is nothing at ``path``, or the container has ended.
+        UsageError: the container was not started, or has no shell.
     """
     return _allowed(box, path, "executable", user, args)
 
@@ -111,6 +116,7 @@ def assert_not_executable(
 
     Raises:
         CheckFailed: it started, or failed for another reason than a missing permission.
-        UsageError: the container does not run, has no shell, or has nothing at ``path``.
+        CheckFailed: there is nothing at ``path``, or the container has ended.
+        UsageError: the container was not started, or has no shell.
     """
     return _refused(box, path, "executable", user, args)

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pytest_dockerlab.assertions.things import Executed, RunsCommands, container, name_of
+from pytest_dockerlab.assertions.things import Executed, RunsCommands, container, insist_on_running, name_of
 from pytest_dockerlab.checks.files import mode_text
 from pytest_dockerlab.checks.permissions import Access, Attempt
 from pytest_dockerlab.errors import ContainerFailed, UsageError
+from pytest_dockerlab.findings import CheckFailed, Finding
 
 __all__ = ["try_access"]
 
@@ -103,16 +104,16 @@ def try_access(
     """Try it as the user, with a control elsewhere; if refused, once more as the path's owner, to compare.
 
     Raises:
-        UsageError: the container does not run, has no shell or nothing at ``path``, or the path is
-            something that can't be tried without harm (a socket, a pipe).
+        CheckFailed: the container has ended, there is nothing at ``path``, or something that can't be tried without
+            harm (a socket, a pipe).
+        UsageError: the container was not started, or has no shell.
     """
     box = container(box, f"trying whether a path is {wanted}")
-    state = box.state
-    if state.status != "running":
-        raise UsageError(
-            f"{name_of(box)} is {state}: what a user may do is tried in a running container",
-            remedy='run something that stays, such as ["sleep", "600"]; assert_mode and assert_owner need no process',
-        )
+    insist_on_running(
+        box,
+        "what a user may do is tried in a running container",
+        'run something that stays, such as ["sleep", "600"]; assert_mode and assert_owner need no process',
+    )
     if not path.startswith("/"):
         raise UsageError(f"not an absolute path: {path!r}", remedy="write it from the root: /…")
     probe = f".{_NAME}-{secrets.token_hex(4)}"
@@ -126,9 +127,8 @@ def try_access(
             tried = _run(box, who, (wanted, there.kind, path, probe, *args))
     if not tried.attempts:
         what = f"{name_of(box)} has no {path}" if there.kind == "nothing" else f"{path} is a {there.kind}"
-        raise UsageError(
-            f"{what}: whether it is {wanted} can't be tried", remedy="look at assert_file, assert_mode and assert_owner"
-        )
+        hint = "look at assert_file, assert_mode and assert_owner"
+        raise CheckFailed([Finding(what=f"{what}: whether it is {wanted} can't be tried", hint=hint)])
     owner: tuple[Attempt, ...] = ()
     if not all(attempt.worked for attempt in tried.attempts) and there.owner:
         owner = _run(box, there.owner, (wanted, there.kind, path, probe, *args)).attempts

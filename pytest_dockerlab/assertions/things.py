@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeGuard, TypeVar
 
 from pytest_dockerlab.build.trace import BuildTrace
-from pytest_dockerlab.errors import NotFound, UsageError
+from pytest_dockerlab.checks import process as check
+from pytest_dockerlab.errors import LabError, NotFound, UsageError
 from pytest_dockerlab.findings import Checked, demand
 from pytest_dockerlab.image.inspect import config_of as read_config
 from pytest_dockerlab.image.model import FileKind, FileStat, Image, ImageConfig
@@ -32,7 +33,9 @@ __all__ = [
     "container",
     "demanded",
     "image_of",
+    "insist_on_running",
     "is_container",
+    "log_of",
     "name_of",
     "read",
     "sight",
@@ -185,6 +188,28 @@ def name_of(thing: object) -> str:
     if is_container(thing):
         return f"container {thing.name}"
     return f"image {image_of(thing).name}"
+
+
+def log_of(box: RunsCommands) -> str:
+    """What it has printed, for a message: it explains a failure, and must not replace it."""
+    try:
+        return box.logs().text
+    except LabError as error:
+        return f"(no log: {error.what})"
+
+
+def insist_on_running(box: RunsCommands, why: str, remedy: str) -> None:
+    """Refuse a container of which something is asked that only a running one can show.
+
+    Raises:
+        CheckFailed: it has ended, which is its own doing; shows its exit code and the end of its log.
+        UsageError: it was not started, which is the asker's.
+    """
+    state = box.state
+    if state.ended:
+        demand(check.running(state, of=name_of(box), log=log_of(box)))
+    if not state.running:
+        raise UsageError(f"{name_of(box)} is {state}: {why}", remedy=remedy)
 
 
 def config_of(thing: object) -> ImageConfig:

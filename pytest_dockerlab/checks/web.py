@@ -40,21 +40,36 @@ def published_ports(inspect: Mapping[str, Any]) -> tuple[PublishedAt, ...]:
 
 
 def port_published(
-    ports: Sequence[PublishedAt], port: int | str, state: ContainerState, *, of: str
+    ports: Sequence[PublishedAt], port: int | str | None, state: ContainerState, *, of: str, log: str = ""
 ) -> Checked[PublishedAt | None]:
-    """The port is published. Evidence: where."""
-    name = port_name(port)
-    found = next((one for one in ports if one.port == name), None)
+    """The port is published; ``None``: some port is. Evidence: where.
+
+    Args:
+        state, log: of the container, for the message.
+    """
+    name = port_name(port) if port is not None else ""
+    found = next((one for one in ports if name in ("", one.port)), None)
     if found is not None:
         return Checked(evidence=found)
+    shown = f"{listing(ports, none='no published port')}\nthe container is {state}"
+    if state.ended:
+        shown += f"; the last it printed:\n{tail(log)}"
+        why = "its main process has ended, and only a running container has its ports published"
+        hint = "read what it printed, above"
+    else:
+        number = name.partition("/")[0] or "8888"
+        why = (
+            "EXPOSE publishes nothing; -p does, and from a container's own network no other way leads to the host"
+            if state.running
+            else "only a running container has its ports published"
+        )
+        hint = f"lab.run(…, ports=[{number}]), docker run -p {number}:{name or number}"
     finding = Finding(
-        what=f"{of} does not publish {name}",
-        expected=f"{name} published on the host",
-        found=f"{listing(ports, none='no published port')}\nthe container is {state}",
-        why="only a running container has its ports published"
-        if not state.running
-        else "EXPOSE publishes nothing; -p does, and from a container's own network no other way leads to the host",
-        hint=f"lab.run(…, ports=[{name.partition('/')[0]}]), docker run -p {name.partition('/')[0]}:{name}",
+        what=f"{of} does not publish {name}" if name else f"{of} publishes no port",
+        expected=f"{name or 'a port'} published on the host",
+        found=shown,
+        why=why,
+        hint=hint,
     )
     return Checked(evidence=None, findings=(finding,))
 

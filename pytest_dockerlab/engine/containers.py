@@ -14,7 +14,7 @@ from pytest_dockerlab.engine.inside import about as _about
 from pytest_dockerlab.engine.pulse import BEAT_SECONDS
 from pytest_dockerlab.engine.resources import label_filter
 from pytest_dockerlab.engine.results import ContainerSummary, Created
-from pytest_dockerlab.engine.translate import start_error
+from pytest_dockerlab.engine.translate import engines_work, start_error
 from pytest_dockerlab.errors import Conflict, EngineError, NotFound, UsageError, WaitTimedOut
 from pytest_dockerlab.reference import Reference
 from pytest_dockerlab.run.spec import RunSpec
@@ -22,6 +22,10 @@ from pytest_dockerlab.run.state import ContainerState, state_of
 
 __all__ = ["Containers"]
 
+# How long the engine may work at a creation or a start, as long as it answers others: a busy host is no failure.
+_WORK_SECONDS = 180.0
+# Of a start, if the host is short of something: it may have it again in a moment.
+_TRIES = 3
 _STOP_MARGIN = 30.0
 _COMMIT_SECONDS = 600.0
 
@@ -39,6 +43,7 @@ class Containers(Inside):
             Conflict: the name is taken.
             UsageError: a bind mount's folder is missing, or the engine refuses a value.
             CapabilityMissing: a bind mount of our files, which the engine does not see.
+            EngineError: it did not get it done.
         """
         about = f"container {spec.name!r} of {spec.image}" if spec.name else f"container of {spec.image}"
         refuse_unseen(self._engine, spec.mounts, about)
@@ -46,7 +51,10 @@ class Containers(Inside):
         if spec.platform is not None and self._api.at_least("1.41"):
             params["platform"] = str(spec.platform)
         body = container_json(spec, self._engine.labels)
-        answer = self._api.json("POST", "/containers/create", params=params, json=body, about=about)
+        with engines_work():
+            answer = self._api.json(
+                "POST", "/containers/create", params=params, json=body, timeout=_WORK_SECONDS, about=about
+            )
         return Created(id=answer["Id"], warnings=tuple(answer.get("Warnings") or ()))
 
     def start(self, container: str) -> None:
@@ -54,10 +62,28 @@ class Containers(Inside):
 
         Raises:
             StartFailed: with the exit code that ``docker run`` would have (125, 126, 127).
+            EngineError: the engine, or its host, is too slow for it or lacks something, after some tries.
         """
+        lacking: EngineError | None = None
+        with engines_work():
+            for pause in (*range(1, _TRIES), 0):
+                try:
+                    self._start(container)
+                except EngineError as error:
+                    if type(error) is not EngineError or not pause:
+                        raise
+                    lacking = error
+                except NotFound as error:
+                    # With --rm it went with the first try.
+                    raise lacking or error from None
+                else:
+                    return
+                time.sleep(pause)
+
+    def _start(self, container: str) -> None:
         about = _about(container)
         try:
-            self._api.send("POST", f"/containers/{container}/start", about=about)
+            self._api.send("POST", f"/containers/{container}/start", timeout=_WORK_SECONDS, about=about)
         except (UsageError, EngineError, NotFound) as error:
             # A program that is not there is a 404 on some engines, as is a container that is not there.
             message = error.what.removeprefix(f"{about}: ")
@@ -168,13 +194,10 @@ class Containers(Inside):
             return  # it was gone before we asked
 
     def _post(self, container: str, verb: str, *, read: float = 0.0, **params: object) -> None:
-        self._api.send(
-            "POST",
-            f"/containers/{container}/{verb}",
-            params=params,
-            about=_about(container),
-            timeout=read,
-        )
+        with engines_work():
+            self._api.send(
+                "POST", f"/containers/{container}/{verb}", params=params, about=_about(container), timeout=read
+            )
 
     # What is
 
@@ -251,7 +274,8 @@ class Containers(Inside):
             "changes": "\n".join(changes) or None,
         }
         body: object = {} if self._engine.info.product == "Podman" else None
-        answer = self._api.json(
-            "POST", "/commit", params=params, json=body, timeout=_COMMIT_SECONDS, about=_about(container)
-        )
+        with engines_work():
+            answer = self._api.json(
+                "POST", "/commit", params=params, json=body, timeout=_COMMIT_SECONDS, about=_about(container)
+            )
         return str(answer["Id"])

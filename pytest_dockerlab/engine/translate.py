@@ -20,10 +20,12 @@ from pytest_dockerlab.errors import (
     NotFound,
     StartFailed,
     UsageError,
+    WaitTimedOut,
 )
 
 __all__ = [
     "TRANSPORT_ERRORS",
+    "engines_work",
     "error_of",
     "is_timeout",
     "missing_source",
@@ -58,6 +60,19 @@ _HUNG_UP = (
 )
 # Podman answers 500 where Docker has 409 (podman:libpod/define/errors.go, containers/storage:errors.go).
 _PODMAN_CONFLICTS = ("container state improper", "that name is already in use")
+# How the engine's words end when it, or its host, is short of something or too slow. What a container was asked to
+# execute may stand in them as well, but never at their end.
+_SHORT = (
+    "cannot allocate memory",
+    "context deadline exceeded",
+    "exchange full",  # no room on the bridge for one more
+    "i/o timeout",
+    "input/output error",
+    "resource temporarily unavailable",
+    "too many open files",
+    "too many open files in system",
+    "ttrpc: closed",
+)
 _COMMAND = re.compile(r'exec: "?(?P<name>[^":]+)"?: ')
 _MOUNT = re.compile(r"bind source path does not exist: (?P<path>.*)")
 
@@ -123,7 +138,8 @@ def _conflict_remedy(message: str) -> str:
 def start_error(message: str, about: str) -> LabError:
     """Why a container's process could not be started, with the exit code of the docker command line.
 
-    The three codes and the texts that tell them apart are moby's (``daemon/errors.go``).
+    What the engine or its host lacks is no fault of the container's: an ``EngineError``. The three codes and the texts
+    that tell them apart are moby's (``daemon/errors.go``).
     """
     lowered = message.lower()
     if _NO_SPACE in lowered:
@@ -140,6 +156,11 @@ def start_error(message: str, about: str) -> LabError:
         return EngineError(
             f"{about}: no port of this machine is free for it: {message}",
             remedy="end what uses them (`docker ps` shows published ports), or widen net.ipv4.ip_local_port_range",
+        )
+    if lowered.removesuffix(": unknown").endswith(_SHORT):
+        return EngineError(
+            f"{about}: the engine could not start it for want of something: {message}",
+            remedy="give its host less to do, or more memory, processes and open files, and try again",
         )
     if "port is already allocated" in lowered or "address already in use" in lowered:
         return StartFailed(
@@ -223,4 +244,15 @@ def translating(about: str = "") -> Iterator[None]:
     except requests.exceptions.RequestException as error:
         raise EngineUnreachable(
             f"{about}: the engine stopped answering: {error}", remedy="see whether it still runs"
+        ) from error
+
+
+@contextmanager
+def engines_work() -> Iterator[None]:
+    """Within: the engine does something by itself, so what takes too long is its own fault, and no container's."""
+    try:
+        yield
+    except WaitTimedOut as error:
+        raise EngineError(
+            f"{error.what}: the engine answers, and is too slow", remedy="give its host less to do, and try again"
         ) from error

@@ -159,20 +159,7 @@ class Handle:
         Raises:
             NotFound: it is not published, or the container does not run.
         """
-        number, protocol = split_port(port)
-        if protocol == "tcp" and self._published(number, protocol):
-            return int(self.testcontainer.get_exposed_port(number))
-        found = self._engine.containers.port(self.id, number, protocol)
-        if found is None:
-            have = ", ".join(f"{each.container}/{each.protocol}" for each in self.spec.ports) or "none"
-            raise NotFound(
-                f"container {self.spec.image} ({self.state}) publishes no port {number}/{protocol}",
-                remedy=f"ask for it: lab.run(…, ports=[{number}]); it was asked for: {have}",
-            )
-        return found[1]
-
-    def _published(self, number: int, protocol: str) -> bool:
-        return self._engine.containers.port(self.id, number, protocol) is not None
+        return self.testcontainer.published(*split_port(port))
 
     @property
     def host(self) -> str:

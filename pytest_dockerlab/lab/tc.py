@@ -23,7 +23,7 @@ from testcontainers.core.network import Network
 from pytest_dockerlab.engine.endpoint import listener
 from pytest_dockerlab.engine.translate import translating
 from pytest_dockerlab.engine.tunnel import host_of
-from pytest_dockerlab.errors import UsageError
+from pytest_dockerlab.errors import NotFound, UsageError
 from pytest_dockerlab.run.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def constructing(client: EngineClient) -> Iterator[None]:
 class LabContainer(DockerContainer):
     """A testcontainers container whose creation and start go through our engine's verbs (``RunSpec``).
 
-    Its wait strategies, ``get_exposed_port`` and ``get_container_host_ip`` are testcontainers' own.
+    Its wait strategies and ``get_container_host_ip`` are testcontainers' own.
     """
 
     def __init__(self, engine: Engine, client: EngineClient, spec: RunSpec) -> None:
@@ -233,6 +233,26 @@ class LabContainer(DockerContainer):
         # What is waited for stands at the beginning or has just been said, however much there is between.
         logs = self.engine.containers.logs(self._id, ends=True)
         return logs.stdout, logs.stderr
+
+    def get_exposed_port(self, port: int) -> int:
+        # testcontainers' own first waits for the container to run, for ever if it has ended.
+        return self.published(port, "tcp")
+
+    def published(self, port: int, protocol: str) -> int:
+        """The port at which a port of it answers at ``get_container_host_ip``.
+
+        Raises:
+            NotFound: it is not published, or the container does not run.
+        """
+        found = self.engine.containers.port(self._id, port, protocol)
+        if found is None:
+            have = ", ".join(f"{each.container}/{each.protocol}" for each in self.spec.ports) or "none"
+            raise NotFound(
+                f"container {self.spec.image} ({self.engine.containers.state(self._id)}) "
+                f"publishes no port {port}/{protocol}",
+                remedy=f"ask for it: lab.run(…, ports=[{port}]); it was asked for: {have}",
+            )
+        return found[1] if self.get_docker_client().get_connection_mode().use_mapped_port else port
 
     def reload(self) -> None:
         self.get_wrapped_container().reload()

@@ -25,7 +25,7 @@ from testcontainers.core.wait_strategies import (
 )
 from testcontainers.core.waiting_utils import WaitStrategy
 
-from pytest_dockerlab.errors import ContainerFailed, LabError, UsageError, WaitTimedOut
+from pytest_dockerlab.errors import ContainerFailed, LabError, NotFound, UsageError, WaitTimedOut
 from pytest_dockerlab.lab.tc import LabContainer
 
 __all__ = [
@@ -150,9 +150,15 @@ def wait_until_ready(
         strategy.with_startup_timeout(max(0.0, min(_SLICE_SECONDS, left)))  # type: ignore[arg-type]
         try:
             strategy.wait_until_ready(container)
-        except TimeoutError as error:
-            if container.status in ("exited", "dead"):
+        except (TimeoutError, NotFound) as error:
+            status = container.status
+            if status in ("exited", "dead"):
                 raise _ended(container) from error
+            if isinstance(error, NotFound):
+                # A port of a container that does not run is not found; it may be about to.
+                if status not in ("created", "restarting"):
+                    raise
+                time.sleep(_POLL_SECONDS)
             if clock() >= deadline:
                 raise WaitTimedOut(
                     f"container {container.spec.image} is not ready after {limit:g} s ({_first(error)})\n"

@@ -18,6 +18,7 @@ from pytest_dockerlab.assertions.client import ask_until_up
 from pytest_dockerlab.assertions.poll import until
 from pytest_dockerlab.checks.web import Exchange
 from pytest_dockerlab.errors import UsageError
+from pytest_dockerlab.exercises.faults import fault_of
 from pytest_dockerlab.findings import CheckFailed
 from pytest_dockerlab.lab import Lab
 
@@ -99,6 +100,46 @@ def test_redirects_are_followed_unless_one_is_asked_for(serve: Serve) -> None:
     assert assert_http(address, "/moved", status=(200, 302), follow=True).status == 200
 
 
+def test_a_container_that_ends_while_it_is_asked(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However far the asking has come, it is the container's doing: told with its exit code and its last words."""
+    box = lab.run("alpine", ["sh", "-c", "echo last words; exec sleep 600"], ports=[8080], wait="last words")
+    session = lab.engine.docker.api
+    send, looks = session.request, 0
+
+    def request(method: str, url: str, **options: Any) -> Any:
+        nonlocal looks
+        answer = send(method, url, **options)
+        if url.endswith(f"{box.id}/json"):
+            looks -= 1
+            if looks == 0:
+                box.kill().wait()
+        return answer
+
+    monkeypatch.setattr(session, "request", request)
+    for after in itertools.count(1):
+        looks = after
+        with pytest.raises(CheckFailed) as caught:
+            assert_http(box, timeout=0.1)
+        if looks > 0:
+            break  # it was not looked at that often
+        # When it was looked at last it may have run.
+        assert re.search(r"(?s)the container is (exited \(137\)|running).*last words", str(caught.value))
+        assert fault_of(caught.value) == "student"
+        box.start()
+    assert after > 2
+
+
+def test_a_container_that_ended_publishes_nothing(lab: Lab) -> None:
+    """Whether its port is named or not: told with its exit code and its last words, not as a slip of who asks."""
+    box = lab.run("alpine", ["sh", "-c", "echo last words; exit 3"], ports=[8080])
+    box.wait()
+    for port in (8080, None):
+        with pytest.raises(CheckFailed, match=r"(?s)publish.* port.*exited \(3\).*last words"):
+            assert_http(box, port=port)
+    with pytest.raises(CheckFailed, match="publishes no port"):
+        assert_http(lab.run("alpine", ["sleep", "600"]))
+
+
 def test_another_answer_counts_at_once(serve: Serve) -> None:
     """It is shown with its status, its body and what it means."""
     address = serve(shop)
@@ -138,8 +179,8 @@ def test_what_is_no_address_is_refused(lab: Lab) -> None:
     """A URL needs its scheme, a container its port."""
     with pytest.raises(UsageError, match=r"not a URL: '127\.0\.0\.1:80'"):
         assert_http("127.0.0.1:80")
-    with pytest.raises(UsageError, match=r"publishes 0 ports: none\n  → say which by port="):
-        assert_http(lab.run("alpine", ["sleep", "600"]))
+    with pytest.raises(UsageError, match=r"publishes 2 ports: 80/tcp, 81/tcp\n  → say which by port="):
+        assert_http(lab.run("alpine", ["sleep", "600"], ports=[80, 81]))
 
 
 # busybox serves one file per connection with nc; enough for HTTP.

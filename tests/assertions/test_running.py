@@ -183,7 +183,7 @@ def test_a_program_that_stays_is_killed(box: Container) -> None:
 
 def test_what_can_not_be_tried_is_refused(lab: Lab, box: Container) -> None:
     """A missing path, a container that does not run, an image: none of them is a refusal by permission."""
-    with pytest.raises(UsageError, match=r"has no /nope: whether it is writable can't be tried"):
+    with pytest.raises(CheckFailed, match=r"has no /nope: whether it is writable can't be tried"):
         assert_not_writable(box, "/nope")
     with pytest.raises(UsageError, match=r"is created: what a user may do is tried in a running container"):
         assert_not_writable(lab.create("alpine"), "/etc")
@@ -286,6 +286,19 @@ def test_oom_kills(lab: Lab) -> None:
         assert_oom_killed(killed)
     with pytest.raises(CheckFailed, match=r"is alive: nothing was killed"):
         assert_oom_killed(lab.run("alpine", FOREVER), timeout=0.1)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [assert_throttled, lambda box: assert_port_not_published(box, 80), lambda box: assert_writable(box, "/tmp")],
+    ids=["throttled", "port", "writable"],
+)
+def test_a_container_that_has_ended_is_to_blame(lab: Lab, ask: Callable[[Container], object]) -> None:
+    """What only a running one can show fails with its exit code and last words: asking was no slip."""
+    ended = lab.run("alpine", ["sh", "-c", "echo last words; exit 4"])
+    ended.wait()
+    with pytest.raises(CheckFailed, match=r"(?s)is not running\n.*exited \(4\).*last words"):
+        ask(ended)
 
 
 def test_ports(lab: Lab, box: Container) -> None:

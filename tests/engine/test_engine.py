@@ -199,6 +199,22 @@ def test_a_failed_start_has_the_command_lines_exit_code(message: str, exit_code:
 
 
 @pytest.mark.parametrize(
+    "message",
+    [
+        "fork/exec /usr/bin/runc: cannot allocate memory: unknown",
+        "failed to create shim task: context deadline exceeded: unknown",
+        "failed to create endpoint x on network bridge: adding interface veth1 to bridge docker0 failed: exchange full",
+        "OCI runtime create failed: unable to start: open /sys/fs/cgroup/x: Too many open files",
+    ],
+)
+def test_what_the_host_lacks_is_no_fault_of_the_container(message: str) -> None:
+    """The end of the engine's words decides: a program may be called like them."""
+    assert type(start_error(message, "container 'x'")) is EngineError
+    named = f'exec: "{message}": stat {message}: no such file or directory: unknown'
+    assert isinstance(start_error(named, "container 'x'"), StartFailed)
+
+
+@pytest.mark.parametrize(
     ("message", "kind", "remedy"),
     [
         ("toomanyrequests: You have reached your pull rate limit", BaseImageMissing, "docker login"),

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from pytest_dockerlab.engine.results import Output
-from pytest_dockerlab.errors import ContainerFailed, UsageError, WaitTimedOut
+from pytest_dockerlab.errors import ContainerFailed, NotFound, UsageError, WaitTimedOut
+from pytest_dockerlab.lab import waiting
 from pytest_dockerlab.lab.waiting import (
     CompositeWaitStrategy,
     HttpWaitStrategy,
@@ -89,6 +90,19 @@ def test_a_container_that_has_ended_is_not_waited_for() -> None:
     with pytest.raises(ContainerFailed, match=r"(?s)fake ended before it was ready: exited \(3\)\n.*last words"):
         wait(strategy, "running", "exited", timeout=1000)
     assert len(strategy.timeouts) == 2
+
+
+def test_a_port_of_a_container_that_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not found: waited for while the container starts once more, told as its end, or as what was asked for."""
+    monkeypatch.setattr(waiting, "_POLL_SECONDS", 0)
+    missing = NotFound("publishes no port 80/tcp")
+    strategy = Fake(missing, missing)
+    wait(strategy, "restarting", "restarting", "running")
+    assert len(strategy.timeouts) == 3
+    with pytest.raises(ContainerFailed, match=r"(?s)ended before it was ready: exited \(3\)\n.*last words"):
+        wait(Fake(missing), "exited")
+    with pytest.raises(NotFound):
+        wait(Fake(missing), "running")
 
 
 def test_the_timeout_shows_what_was_waited_for_and_the_log() -> None:
