@@ -170,6 +170,7 @@ def parse(text: str, path: str = "Dockerfile", args: Mapping[str, str] | None = 
         _problem(path, line, f"the here-document {name!r} has no end", hint=f"put {name} alone on a line after it")
         for line, name in lexed.unterminated
     ]
+    problems += [_problem(path, line, why) for line, why in lexed.misused]
     own_frontend = not is_foreign(lexed.directives.get("syntax", ""))
     for each in lexed.instructions:
         if each.keyword not in KEYWORDS:
@@ -273,7 +274,7 @@ def _close(keyword: str) -> str:
 def _unknown(path: str, each: Instruction) -> Finding:
     meant = _MEANT.get(each.keyword) or _close(each.keyword[:_LONGEST_KEYWORD])
     hint = f"did you mean {meant}?" if meant else "is a \\ missing at the end of the line above?"
-    return _problem(path, each.line, f"{each.text.split()[0]} is no Dockerfile instruction", hint=hint)
+    return _problem(path, each.line, f"{words(each.text)[0]} is no Dockerfile instruction", hint=hint)
 
 
 def _problem(path: str, line: int, what: str, *, hint: str = "") -> Finding:

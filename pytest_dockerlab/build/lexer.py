@@ -7,12 +7,16 @@ instruction means; ``dockerfile.py`` does.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["Heredoc", "Instruction", "Lexed", "goes_on", "lex", "words"]
+__all__ = ["Heredoc", "Instruction", "Lexed", "directive_rows", "goes_on", "is_idle", "lex", "words"]
 
-_DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+)")
+# What Go calls white: `\s` of its expressions, and `unicode.IsSpace`. Python's own sets are larger, and an instruction
+# that only one of the two sees is one that nobody judged.
+_WHITE = "\t\n\f\r "
+_SPACE = _WHITE + "\v\x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
+_DIRECTIVE = re.compile(rf"#[{_WHITE}]*([A-Za-z][A-Za-z0-9]*)[{_WHITE}]*=(.+)")
 _HEREDOC = re.compile(r"\d*<<(-?)([^<\s]+)")
 _BLANKS = re.compile(r"[\t\v\f\r ]+")
 _FLAG = re.compile(r"--([a-zA-Z][\w-]*)(?:=(.*))?", re.DOTALL)
@@ -41,7 +45,7 @@ class Instruction:
 
     Attributes:
         keyword: in upper case.
-        text: as written, continuation lines joined by one space, comments inside left out.
+        text: as written, continuation lines joined, blanks between them as one, comments inside left out.
         line, end_line: 1-based, the first and the last line of it (here-documents included).
         flags: ``--name=value`` words right after the keyword; a flag without value has ``"true"``.
         arguments: what follows the keyword and the flags.
@@ -63,11 +67,17 @@ class Instruction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lexed:
-    """The instructions of a text, its directives, and the lines where a here-document has no end."""
+    """The instructions of a text, its directives, and the lines with what is wrong with these already.
+
+    Attributes:
+        unterminated: where a here-document begins that has no end, and its name.
+        misused: where a directive stands that can't be, and why.
+    """
 
     instructions: tuple[Instruction, ...]
     directives: Mapping[str, str] = field(default_factory=dict)
     unterminated: tuple[tuple[int, str], ...] = ()
+    misused: tuple[tuple[int, str], ...] = ()
 
     @property
     def escape(self) -> str:
@@ -77,7 +87,7 @@ class Lexed:
 def _word(escape: str) -> re.Pattern[str]:
     """A word: quotes and escapes stay in it, and one without its end goes on to the end."""
     e = re.escape(escape)
-    return re.compile(rf"(?:{e}.?|'[^']*'?|\"(?:{e}.?|[^\"{e}])*\"?|[^\s'\"{e}]+)+", re.DOTALL)
+    return re.compile(rf"(?:{e}.?|'[^']*'?|\"(?:{e}.?|[^\"{e}])*\"?|[^{_SPACE}'\"{e}]+)+", re.DOTALL)
 
 
 _WORDS = {escape: _word(escape) for escape in ("\\", "`")}
@@ -99,13 +109,13 @@ def goes_on(row: str, escape: str) -> bool:
 def lex(text: str) -> Lexed:
     """Cut a Dockerfile's text into instructions. Never fails: what can't be meant is left to the caller."""
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
-    directives = _directives(lines)
+    directives, misused = _directives(lines)
     escape = directives.get("escape", "\\")
     instructions: list[Instruction] = []
     unterminated: list[tuple[int, str]] = []
     at = 0
     while at < len(lines):
-        if not lines[at].strip() or lines[at].lstrip().startswith("#"):
+        if is_idle(lines[at]):
             at += 1
             continue
         first = at
@@ -113,13 +123,13 @@ def lex(text: str) -> Lexed:
         while at < len(lines):
             row = lines[at]
             at += 1
-            if parts and (not row.strip() or row.lstrip().startswith("#")):
+            if parts and is_idle(row):
                 continue  # comments and empty lines inside of an instruction don't end it
             more = goes_on(row, escape)
-            parts.append((row.rstrip()[:-1] if more else row).strip())
+            parts.append(row.rstrip(_SPACE)[:-1] if more else row)
             if not more:
                 break
-        joined = " ".join(part for part in parts if part)
+        joined = _joined(parts)
         if not joined:
             continue
         heredocs: list[Heredoc] = []
@@ -133,19 +143,53 @@ def lex(text: str) -> Lexed:
             heredocs.append(Heredoc(name=name, content="".join(f"{row}\n" for row in body), expand=expand))
             at = end + 1
         instructions.append(_instruction(joined, first + 1, at, tuple(heredocs), escape))
-    return Lexed(instructions=tuple(instructions), directives=directives, unterminated=tuple(unterminated))
+    return Lexed(
+        instructions=tuple(instructions),
+        directives=directives,
+        unterminated=tuple(unterminated),
+        misused=tuple(misused),
+    )
 
 
-def _directives(lines: Sequence[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
+def is_idle(row: str) -> bool:
+    """Whether it is empty or a comment."""
+    return row.lstrip(_SPACE)[:1] in ("", "#")
+
+
+def directive_rows(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Name and value of each directive: they are the first lines, above everything else, comments included."""
     for row in lines:
-        match = _DIRECTIVE.fullmatch(row.strip())
-        if match is None or match[1].lower() not in _DIRECTIVES or match[1].lower() in found:
-            break  # directives stand above everything else, comments included
-        found[match[1].lower()] = match[2]
-    if found.get("escape", "\\") not in ("\\", "`"):
-        del found["escape"]
-    return found
+        match = _DIRECTIVE.fullmatch(row.lstrip(_SPACE))
+        if match is None or match[1].lower() not in _DIRECTIVES:
+            return
+        # Of blanks alone one is the value, as the builders' expression has it.
+        yield match[1].lower(), match[2].strip(_WHITE) or match[2][-1]
+
+
+def _directives(lines: Sequence[str]) -> tuple[dict[str, str], list[tuple[int, str]]]:
+    found: dict[str, str] = {}
+    misused: list[tuple[int, str]] = []
+    for line, (name, value) in enumerate(directive_rows(lines), 1):
+        if name in found:
+            misused.append((line, f"the directive {name} is given twice"))
+        elif name == "escape" and value not in _WORDS:
+            misused.append((line, f"the escape character can't be {value[:20]!r}"))
+        else:
+            found[name] = value
+    return found, misused
+
+
+def _joined(parts: Sequence[str]) -> str:
+    """The lines as one text: a builder puts nothing between them; of the blanks that are there one is left."""
+    found: list[str] = []
+    apart = False
+    for part in parts:
+        text = part.strip(_SPACE)
+        apart = apart or not part.startswith(text[:1]) or not text
+        if text:
+            found += [" ", text] if apart and found else [text]
+            apart = not part.endswith(text[-1])
+    return "".join(found)
 
 
 def _heredoc_names(joined: str, escape: str) -> list[tuple[str, bool, bool]]:
@@ -183,6 +227,6 @@ def _instruction(joined: str, line: int, end_line: int, heredocs: tuple[Heredoc,
         line=line,
         end_line=end_line,
         flags=tuple(flags),
-        arguments=rest[at:].lstrip(),
+        arguments=rest[at:].lstrip(_SPACE),
         heredocs=heredocs,
     )

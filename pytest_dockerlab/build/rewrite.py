@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pytest_dockerlab.build.dockerfile import Dockerfile
-from pytest_dockerlab.build.lexer import goes_on
+from pytest_dockerlab.build.lexer import directive_rows, goes_on, is_idle
 from pytest_dockerlab.build.stage import StageNames, same_image
 
 __all__ = ["FRESH_LABEL", "Rewritten", "rewrite"]
@@ -16,7 +16,6 @@ __all__ = ["FRESH_LABEL", "Rewritten", "rewrite"]
 FRESH_LABEL = "org.dockerlab.fresh"
 
 _KEYWORD = re.compile(r"\s*\S*")
-_DIRECTIVE = re.compile(r"\s*#\s*(syntax|escape|check)\s*=", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,13 +70,9 @@ def _end_last(dockerfile: Dockerfile, lines: list[str]) -> None:
     """Take off the escape that a FROM at the file's end may have: what we put after it shall not go on with it."""
     for each in dockerfile.instructions[-1:]:
         rows = range(each.line - 1, each.end_line)
-        end = max(at for at in rows if lines[at].strip() and (at == rows[0] or not _is_comment(lines[at])))
+        end = max(at for at in rows if not is_idle(lines[at]))
         if each.keyword == "FROM" and goes_on(lines[end], dockerfile.directives.get("escape", "\\")):
             lines[end] = lines[end].rstrip()[:-1]
-
-
-def _is_comment(row: str) -> bool:
-    return row.lstrip().startswith("#")
 
 
 def _replace_base(dockerfile: Dockerfile, lines: list[str], old: str, new: str) -> None:
@@ -93,7 +88,7 @@ def _replace_base(dockerfile: Dockerfile, lines: list[str], old: str, new: str) 
 
 def _sub(lines: list[str], first: int, last: int, pattern: str, new: str) -> None:
     for at in range(first - 1, last):
-        if at >= first and _is_comment(lines[at]):
+        if is_idle(lines[at]):
             continue
         # The keyword is no name, though an image may be called from.
         start = keyword.end() if at == first - 1 and (keyword := _KEYWORD.match(lines[at])) else 0
@@ -104,7 +99,7 @@ def _sub(lines: list[str], first: int, last: int, pattern: str, new: str) -> Non
 
 
 def _drop_syntax(lines: list[str]) -> None:
-    end = next((at for at, row in enumerate(lines) if not _DIRECTIVE.match(row)), len(lines))
-    kept = [row for row in lines[:end] if "syntax" not in row.partition("=")[0].lower()]
-    # The number of lines stays, and what is left of the directives stays above everything else.
-    lines[:end] = kept + ["#"] * (end - len(kept))
+    names = [name for name, _ in directive_rows(lines)]
+    kept = [row for row, name in zip(lines, names, strict=False) if name != "syntax"]
+    # The number of lines stays, what is left of the directives stays above everything else, and nothing becomes one.
+    lines[: len(names)] = kept + ["#"] * (len(names) - len(kept))

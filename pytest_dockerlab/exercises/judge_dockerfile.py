@@ -21,7 +21,7 @@ from pytest_dockerlab.run.readers import RESERVED_LABELS
 __all__ = ["LEAST_INTERVAL", "judge_dockerfile", "syntax_of", "without_syntax"]
 
 # BuildKit looks for it behind "//", too, below a "#!" line, and in JSON (frontend/dockerfile/parser, DetectSyntax).
-_SYNTAX = re.compile(r"\s*(?:#|//)\s*syntax\s*=\s*(.*?)\s*$", re.IGNORECASE)
+_SYNTAX = re.compile(r"\s*(?:#|//)\s*syntax\s*=(.+)", re.IGNORECASE)
 _COMMENT = re.compile(r"\s*(?:#|//)")
 _OFFICIAL = re.compile(r"(?:docker\.io/)?docker/dockerfile:1(?:\.\d+)*")
 _REMOTE = re.compile(r"://|^git@|^github\.com/|^[\w.-]+@[\w.-]+:|\.git(?:[#?].*)?$", re.IGNORECASE | re.ASCII)
@@ -62,7 +62,7 @@ def syntax_of(text: str) -> str:
         if not _COMMENT.match(row):
             break
         if match := _SYNTAX.match(row):
-            return match[1]
+            return match[1].strip() or match[1]
     return ""
 
 

@@ -33,6 +33,37 @@ def test_directives_stand_above_everything_else() -> None:
         "check": "skip=all",
     }
     assert parse("# hello\n# syntax=docker/dockerfile:1\nFROM a").directives == {}
+    assert parse("# syntax=\n# escape=`\nFROM a").directives == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("# escape=`\n# ESCAPE=`\nFROM a", "the directive escape is given twice"),
+        ("# escape=x\nFROM a", "the escape character can't be 'x'"),
+        ("# escape= \nFROM a", "the escape character can't be ' '"),
+    ],
+)
+def test_a_directive_that_can_not_be_is_a_problem(text: str, what: str) -> None:
+    """As the builders say it; the first one of two counts for what is read nevertheless."""
+    (problem,) = parse(text).problems
+    assert problem.what == what
+    assert problem.where == f"Dockerfile:{text.count('#')}"
+
+
+def test_lines_are_joined_as_a_builder_joins_them() -> None:
+    """Without anything between them: a name may begin in one line and end in the next."""
+    file = parse("FROM pyt\\\nhon\\\n:3.10 \\\n AS b\nRUN a \\\nb\\\n\\\n  c\n")
+    assert file.stages[0].base == "python:3.10"
+    assert file.stages[0].instructions[1].text == "RUN a b c"
+
+
+@pytest.mark.parametrize("mark", ["\x1c", "\x1f"])
+def test_what_is_white_for_python_only_makes_no_comment(mark: str) -> None:
+    """A builder takes the line for text, and what comes after it for an instruction: so it has to be seen here, too."""
+    assert parse(f"FROM a\nRUN b \\\n{mark}#\nFROM c\n").stages[-1].base == "c"
+    assert parse(f"#{mark}escape=`\nFROM a `\nFROM c\n").stages[-1].base == "c"
+    assert parse(f"{mark}\nFROM a\n").problems
 
 
 def test_here_documents_belong_to_their_instruction() -> None:

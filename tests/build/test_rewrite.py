@@ -48,6 +48,9 @@ def test_dropping_the_syntax_leaves_the_other_directives_in_force() -> None:
     sent = rewrite(parse("# syntax=docker/dockerfile:1\n# escape=`\nFROM a\n"), drop_syntax=True)
     assert sent.text == "# escape=`\n#\nFROM a\n"
     assert parse(sent.text).directives == {"escape": "`"}
+    # What looks like one and is none stays where it keeps what follows it from becoming one.
+    text = "# syntax=d:1\n# syntax=\n# escape=`\nFROM a\n"
+    assert rewrite(parse(text), drop_syntax=True).text == "#\n" + text.partition("\n")[2]
 
 
 def test_sources_are_put_below_a_folder_and_nothing_else_is() -> None:

@@ -161,6 +161,8 @@ def test_a_refusal_says_what_is_allowed() -> None:
         ("# check=skip=all\n# syntax=a\n# note\nFROM x\n", "# check=skip=all\n# note\n#\nFROM x\n"),
         ("FROM x\n# syntax=a\n", "FROM x\n# syntax=a\n"),
         ("\ufeff# syntax=a\nFROM x", "#\nFROM x"),
+        # This names nothing, so it is a comment, and what follows it no directive.
+        ("# syntax=\n# escape=`\nFROM x\n", "# syntax=\n# escape=`\nFROM x\n"),
     ],
 )
 def test_the_syntax_line_is_taken_out_and_nothing_moves(text: str, left: str) -> None:
@@ -170,7 +172,10 @@ def test_the_syntax_line_is_taken_out_and_nothing_moves(text: str, left: str) ->
 
 DOCKERFILES = st.lists(
     st.sampled_from(
-        ["# syntax=evil", "#!x", "// syntax = evil", "", "  ", "# escape=`", "# note", "FROM alpine", "RUN a", "\ufeff"]
+        [
+            *("# syntax=evil", "# syntax=", "# syntax= ", "// syntax = evil", "# escape=`", "# note", "#!x"),
+            *("", "  ", "FROM alpine", "RUN a", "\ufeff"),
+        ]
     ),
     max_size=7,
 ).map("\n".join)

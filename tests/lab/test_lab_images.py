@@ -128,6 +128,11 @@ def test_another_base_instead_of_the_written_one(lab: Lab, unique: str) -> None:
     assert build.image.layers[: len(other.image.layers)] == other.image.layers
 
 
+def test_a_base_whose_name_goes_on_in_the_next_line(lab: Lab) -> None:
+    """A builder puts nothing between the lines, so that this is one name to it."""
+    assert lab.build("FROM al\\\npine\nENV A=1\n").base.id == lab.image("alpine").id
+
+
 def test_from_scratch_has_a_base_without_layers(lab: Lab, tmp_path: Path) -> None:
     """FROM scratch is a base of no layers, not an image to bring."""
     (tmp_path / "note").write_text("x")

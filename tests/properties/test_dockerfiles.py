@@ -38,6 +38,7 @@ PIECES = [
         "# ",
         "#syntax=",
         "# escape=`",
+        "# syntax=",
     ),
     *(
         " ",
