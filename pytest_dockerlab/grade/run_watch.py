@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_dockerlab.engine.build_steps import written
-from pytest_dockerlab.errors import LabError
+from pytest_dockerlab.errors import LabError, NotFound
 from pytest_dockerlab.exercises.policy import Policy
 from pytest_dockerlab.exercises.refusal import Refusal, refuse
 from pytest_dockerlab.quantity import human_bytes
@@ -34,7 +34,7 @@ _MARGIN = 5.0
 class _Watched:
     def __init__(self, engine: Engine, ident: str, most: int) -> None:
         self.engine, self.ident, self.most = engine, ident, most
-        self.started = time.monotonic()
+        self._started: float | None = None
         found: Any = engine.api.json("GET", f"/containers/{ident}/json")
         upper = (found.get("GraphDriver") or {}).get("Data") or {}
         self.upper = _folder(upper.get("UpperDir"))
@@ -43,12 +43,19 @@ class _Watched:
         # What is handed in is bounded by its own limits.
         self.before = sum(written(place, sys.maxsize) for place in self.mounts)
 
-    @property
-    def ended(self) -> bool:
+    def status(self) -> str:
+        """As the engine says it; one that was removed is ``"dead"``."""
         try:
-            return self.engine.containers.state(self.ident).status in ("exited", "dead", "removing")
-        except LabError:
-            return True  # removed
+            return self.engine.containers.state(self.ident).status
+        except NotFound:
+            return "dead"
+
+    def age(self, status: str) -> float:
+        """Seconds for which it has run: how long the engine takes to start it is no matter of the student's."""
+        now = time.monotonic()
+        if self._started is None and status != "created":
+            self._started = now
+        return 0.0 if self._started is None else now - self._started
 
     def written(self) -> int:
         """Bytes beside its image, in its own layer and where it mounts; those beyond the limit are not counted."""
@@ -101,15 +108,14 @@ class RunWatch:
             time.sleep(max(_TURN, 3 * (time.monotonic() - begun)))
 
     def _look(self, watched: _Watched) -> None:
-        age = time.monotonic() - watched.started
-        most = self._policy.disk
+        status, most = watched.status(), self._policy.disk
         if watched.written() > most:
             self._over[watched.ident] = refuse("run_disk", "", "", most=human_bytes(most))
             self._kill(watched)
-        elif age > self._policy.run_seconds + _MARGIN:
+        elif watched.age(status) > self._policy.run_seconds + _MARGIN:
             self._over[watched.ident] = refuse("run_time", "", "", most=f"{self._policy.run_seconds:g} s")
             self._kill(watched)
-        elif watched.ended:
+        elif status in ("exited", "dead", "removing"):
             with self._lock:
                 del self._watched[watched.ident]
 

@@ -58,7 +58,7 @@ def test_what_is_counted(tmp_path: Path) -> None:
 
 def test_a_process_of_another_group_is_not_ended(tmp_path: Path) -> None:
     """A number may be given out again between two looks at the list."""
-    process = subprocess.Popen(["sleep", "60"])
+    process = subprocess.Popen(["sleep", "600"])
     try:
         made(tmp_path, "a/pids.max")
         (tmp_path / "a/cgroup.procs").write_text("")
@@ -67,7 +67,7 @@ def test_a_process_of_another_group_is_not_ended(tmp_path: Path) -> None:
         assert process.poll() is None
         (tmp_path / "a/cgroup.procs").write_text(f"{process.pid}\n")
         group.end(patience=0.01)
-        assert process.wait(10) == -9
+        assert process.wait(120) == -9
         assert (tmp_path / "a/pids.max").read_text() == "0"
     finally:
         process.kill()

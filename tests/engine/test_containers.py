@@ -160,7 +160,7 @@ def test_exec_takes_more_input_than_pipes_hold(engine: Engine, run: Make) -> Non
 
 def test_exec_with_empty_input_sees_its_end(engine: Engine, run: Make) -> None:
     """No bytes and then the end, not a process that waits."""
-    assert engine.containers.exec(run(), ["wc", "-c"], stdin=b"", timeout=20).output.strip() == "0"
+    assert engine.containers.exec(run(), ["wc", "-c"], stdin=b"", timeout=120).output.strip() == "0"
 
 
 def test_exec_does_not_mind_input_that_nobody_reads(engine: Engine, run: Make) -> None:
@@ -234,9 +234,9 @@ def test_following_can_be_stopped_from_another_thread(engine: Engine, run: Make)
 
     reader = threading.Thread(target=read)
     reader.start()
-    assert first.wait(20)
+    assert first.wait(120)
     stream.close()
-    reader.join(20)
+    reader.join(120)
     assert not reader.is_alive()
     assert seen == [b"ready\n"]
 

@@ -30,10 +30,10 @@ def beyond() -> Iterator[str]:
     ]
     try:
         for command in commands:
-            subprocess.run(command.split(), check=True, capture_output=True, timeout=10)
+            subprocess.run(command.split(), check=True, capture_output=True, timeout=120)
         yield _BEYOND
     finally:
-        subprocess.run(["ip", "netns", "delete", name], check=False, timeout=10)
+        subprocess.run(["ip", "netns", "delete", name], check=False, timeout=120)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="network namespaces are root's to make")

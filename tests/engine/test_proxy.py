@@ -56,7 +56,7 @@ def proxy(index: int) -> Iterator[Proxy]:
 
 def asked(proxy: Proxy, text: str) -> bytes:
     """All that comes back for this."""
-    with socket.create_connection(("127.0.0.1", proxy.port), 10) as connection:
+    with socket.create_connection(("127.0.0.1", proxy.port), 120) as connection:
         connection.sendall(text.encode())
         connection.shutdown(socket.SHUT_WR)
         data = b""
@@ -68,11 +68,11 @@ def asked(proxy: Proxy, text: str) -> bytes:
 def test_a_request_goes_through(proxy: Proxy, index: int) -> None:
     """With its path and body; what is said to the proxy stays with it."""
     through = {"http": proxy.url}
-    answer = requests.get(f"http://localhost:{index}/a?b=c", proxies=through, timeout=10)
+    answer = requests.get(f"http://localhost:{index}/a?b=c", proxies=through, timeout=120)
     assert answer.text.startswith("/a?b=c [")
     assert "proxy" not in answer.text
     sent = b"x" * 300_000
-    assert requests.post(f"http://localhost:{index}/", sent, proxies=through, timeout=10).content == sent
+    assert requests.post(f"http://localhost:{index}/", sent, proxies=through, timeout=120).content == sent
 
 
 def test_a_tunnel_goes_through(proxy: Proxy, index: int) -> None:
@@ -115,8 +115,8 @@ def test_only_the_hosts_of_the_list(proxy: Proxy, index: int, text: str, status:
 def test_what_is_ours_reaches_all(proxy: Proxy, index: int) -> None:
     """By a password, which no submission's build gets."""
     url = f"http://127.0.0.1:{index}/"
-    assert requests.get(url, proxies={"http": proxy.url}, timeout=10).status_code == 403
-    assert requests.get(url, proxies={"http": proxy.open_url}, timeout=10).status_code == 200
+    assert requests.get(url, proxies={"http": proxy.url}, timeout=120).status_code == 403
+    assert requests.get(url, proxies={"http": proxy.open_url}, timeout=120).status_code == 200
 
 
 @pytest.mark.parametrize("text", ["", "GET ", "x" * 100_000])
@@ -134,7 +134,7 @@ def test_this_machines_own_proxy_is_asked_in_turn(index: int) -> None:
         "127.0.0.1", [f"localhost:{index}"], environ={"http_proxy": outer.open_url, "https_proxy": outer.open_url}
     )
     try:
-        answer = requests.get(f"http://localhost:{index}/x", proxies={"http": inner.url}, timeout=10)
+        answer = requests.get(f"http://localhost:{index}/x", proxies={"http": inner.url}, timeout=120)
         assert answer.text.startswith("/x [")
         assert asked(inner, f"CONNECT localhost:{index} HTTP/1.1\r\n\r\nGET / HTTP/1.0\r\n\r\n").startswith(
             b"HTTP/1.1 200"

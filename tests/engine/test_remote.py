@@ -138,7 +138,7 @@ def uses_all(lab: Lab) -> None:
         reader.start()
         pipe.send("typed\n")
         pipe.end_input()
-        assert pipe.read_all(timeout=30) == b"typed\n"
+        assert pipe.read_all(timeout=120) == b"typed\n"
     assert list(lab.run("alpine", ["seq", "3"]).follow()) == ["1", "2", "3"]
 
 

@@ -58,7 +58,7 @@ def test_a_stream_that_ends_without_it_is_an_error(engine: Engine, create: Make)
     with engine.containers.attach(box, stdin=False) as terminal:
         engine.containers.start(box)
         with pytest.raises(ContainerFailed, match=r"the stream ended without b'wanted'; it held b'bye\\n'"):
-            terminal.read_until("wanted", timeout=30)
+            terminal.read_until("wanted", timeout=120)
 
 
 def test_attaching_late_can_begin_with_the_log(engine: Engine, run: Make) -> None:

@@ -51,7 +51,9 @@ def test_a_hole_counts_as_if_it_were_full(tmp_path: Path) -> None:
     assert unpacked_size(path, 1 << 30) is None
 
 
-@pytest.mark.parametrize("content", [b"", b"hello\n" * 500, gzip.compress(b"no archive", mtime=0), b"\x1f\x8b\x08broken"])
+@pytest.mark.parametrize(
+    "content", [b"", b"hello\n" * 500, gzip.compress(b"no archive", mtime=0), b"\x1f\x8b\x08broken"]
+)
 def test_what_is_no_archive_is_not_unpacked(tmp_path: Path, content: bytes) -> None:
     """It has no size."""
     (tmp_path / "file").write_bytes(content)

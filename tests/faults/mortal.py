@@ -18,7 +18,7 @@ from pytest_dockerlab.engine.processes import end, engine_processes
 __all__ = ["PATIENCE", "Mortal", "left", "until"]
 
 # Seconds; nothing waits for it to pass.
-PATIENCE = 60.0
+PATIENCE = 180.0
 
 
 def until(true: Callable[[], object], what: str, within: float = PATIENCE) -> None:

@@ -26,7 +26,7 @@ NEXT = """
 def test_next(lab):
     assert lab.run("alpine", ["echo", "works"]).output == "works\\n"
 """
-PATIENCE = 180
+PATIENCE = 400
 
 Run = Callable[..., pytest.RunResult]
 

@@ -54,7 +54,7 @@ def test_third(lab):
     Path("third").touch()
 """
     )
-    result = pytester.runpytest_subprocess(*options, timeout=120)
+    result = pytester.runpytest_subprocess(*options, timeout=300)
     assert result.parseoutcomes()["failed"] == 1
     result.stdout.fnmatch_lines(["*stopping after 1 failures*"])
     assert not (pytester.path / "third").exists()
@@ -75,7 +75,7 @@ def test_never(lab):
     Path("never").touch()
 """
     )
-    result = pytester.runpytest_subprocess(*workers, timeout=120)
+    result = pytester.runpytest_subprocess(*workers, timeout=300)
     if workers:
         assert result.ret != pytest.ExitCode.OK
     else:
@@ -105,7 +105,7 @@ def test_down(down): assert down.state.running
 def test_after(lab): use(lab)
 """
     )
-    result = pytester.runpytest_subprocess(timeout=120)
+    result = pytester.runpytest_subprocess(timeout=300)
     result.assert_outcomes(passed=2, errors=2)
     result.stdout.fnmatch_lines(["*LookupError: half-way up", "*LookupError: half-way down"])
     # The evidence names the container that was up by then.
@@ -132,7 +132,7 @@ def test_and_then_fails(lab):
     assert box.state.running
 """
     )
-    result = pytester.runpytest_subprocess(timeout=120)
+    result = pytester.runpytest_subprocess(timeout=300)
     result.assert_outcomes(passed=2, failed=1)
     result.stdout.fnmatch_lines(["E *NotFound: container * No such container: *"])
     assert nothing_left(engine, pytester.path)

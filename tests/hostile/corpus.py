@@ -23,10 +23,10 @@ SECRET = "b7c1e0 is what they are after\n"
 MARK = "org.example.hostile"
 MEGABYTE = 1 << 20
 SOLUTIONS = Path(__file__).parent / "solutions"
-Exercise = Literal["entry", "folder", "web", "fetch", "slow"]
+Exercise = Literal["entry", "folder", "long", "web", "fetch", "slow"]
 #: Points of one exercise of each kind, and how many of them there are.
-WORTH: dict[Exercise, float] = {"entry": 4, "folder": 2, "web": 3, "fetch": 1, "slow": 1}
-TIMES: dict[Exercise, int] = {"entry": 6, "folder": 4, "web": 1, "fetch": 1, "slow": 1}
+WORTH: dict[Exercise, float] = {"entry": 4, "folder": 2, "long": 1, "web": 3, "fetch": 1, "slow": 1}
+TIMES: dict[Exercise, int] = {"entry": 6, "folder": 4, "long": 1, "web": 1, "fetch": 1, "slow": 1}
 Make = Callable[[Path, Path], None]
 
 
@@ -266,12 +266,12 @@ CORPUS: dict[str, Hostile] = {
         make=dockerfile(GOOD + "VOLUME " + " ".join(f"/v{n}" for n in range(200)) + "\n"), said="200 volumes"
     ),
     # What a build takes
-    "fork-bomb-in-a-step": Hostile(make=step("b() { b | b & }; b; sleep 60"), said="processes at a time"),
+    "fork-bomb-in-a-step": Hostile(make=step("b() { b | b & }; b; sleep 600"), said="processes at a time"),
     "memory-in-a-step": Hostile(
-        make=step("""awk 'BEGIN { s = "x"; while (1) s = s s }'; sleep 60"""), said="96 MiB of memory"
+        make=step("""awk 'BEGIN { s = "x"; while (1) s = s s }'; sleep 600"""), said="96 MiB of memory"
     ),
     "disk-in-a-step": Hostile(
-        make=step("dd if=/dev/zero of=/x bs=1M count=500; sleep 60"), said="wrote more than 64 MiB"
+        make=step("dd if=/dev/zero of=/x bs=1M count=500; sleep 600"), said="wrote more than 64 MiB"
     ),
     "hole-in-a-step": Hostile(make=step("truncate -s 500G /x"), said="wrote more than 64 MiB"),
     "busy-loop-in-a-step": Hostile(
@@ -360,19 +360,19 @@ CORPUS: dict[str, Hostile] = {
         make=runs(MOUNT, command="sh -c 'cp /bin/sh /made/sh; chmod 4777 /made/sh; echo hello > /made/sample'"),
     ),
     "fills-the-folder": Hostile(
-        exercise="folder", make=runs(MOUNT, command="sh -c 'dd if=/dev/zero of=/made/x bs=1M count=500; sleep 60'"),
+        exercise="folder", make=runs(MOUNT, command="sh -c 'dd if=/dev/zero of=/made/x bs=1M count=500; sleep 600'"),
         check="writes", said="wrote more than 64 MiB",
     ),
     "fills-the-disk": Hostile(
         exercise="folder", check="writes", said="wrote more than 64 MiB",
-        make=runs(f"-u 0 {MOUNT}", command="sh -c 'dd if=/dev/zero of=/x bs=1M count=500; sleep 60'"),
+        make=runs(f"-u 0 {MOUNT}", command="sh -c 'dd if=/dev/zero of=/x bs=1M count=500; sleep 600'"),
     ),
     "many-files": Hostile(
         exercise="folder", check="writes", said="wrote more than 64 MiB",
-        make=runs(f"-u 0 {MOUNT}", command="""perl -e 'for (1..40000) { open F, ">", "/tmp/$_" } sleep 60'"""),
+        make=runs(f"-u 0 {MOUNT}", command="""perl -e 'for (1..40000) { open F, ">", "/tmp/$_" } sleep 600'"""),
     ),
     "fork-bomb": Hostile(
-        exercise="folder", make=runs(MOUNT, command="sh -c '(b() { b | b & }; b); exec sleep 60'"), check="writes",
+        exercise="long", make=runs(MOUNT, command="sh -c '(b() { b | b & }; b); exec sleep 600'"), check="ends",
         said="has not ended",
     ),
     "memory": Hostile(
@@ -380,11 +380,11 @@ CORPUS: dict[str, Hostile] = {
         check="writes", said="137",
     ),
     "ignores-signals": Hostile(
-        exercise="folder", check="writes", said="has not ended",
+        exercise="long", check="ends", said="has not ended",
         make=runs(f"--init {MOUNT}", command="""sh -c 'trap "" TERM INT HUP; while :; do sleep 1; done'"""),
     ),
     "endless": Hostile(
-        exercise="folder", make=runs(MOUNT, command="yes ::error::solved"), check="writes",
+        exercise="long", make=runs(MOUNT, command="yes ::error::solved"), check="ends",
         said="has not ended",
     ),
     "says-it-has-passed": Hostile(
@@ -423,7 +423,7 @@ CORPUS: dict[str, Hostile] = {
     "reaches-out": Hostile(
         exercise="web", points=1, check="answers", said="REFUSED",
         make=served(
-            "use IO::Socket::INET;\nfor my $to ('GATEWAY:ELSEPORT', '1.1.1.1:80', '169.254.169.254:80') {\n"
+            "use IO::Socket::INET;\n$| = 1;\nfor my $to ('GATEWAY:ELSEPORT', '1.1.1.1:80', '169.254.169.254:80') {\n"
             "  print IO::Socket::INET->new(PeerAddr => $to, Timeout => 2) ? \"REACHED $to\\n\" : \"REFUSED $to\\n\" }\n"
         ),
     ),
@@ -474,8 +474,8 @@ def lay_out(handed: Path, outside: Path, words: dict[str, str]) -> None:
         CORPUS[name].make(own, outside)
         fill_in(own, words)
     for exercise, kind in exercises():
-        if kind == "slow":
-            continue  # its builds have so little time that nobody's may be ready
+        if kind in ("slow", "long"):
+            continue  # there is so little time that nobody's may be ready
         shutil.copytree(SOLUTIONS / kind, handed / "honest" / exercise)
         fill_in(handed / "honest" / exercise, words)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import stat
 import subprocess
@@ -54,7 +55,8 @@ def _in_groups(name: str) -> list[str]:
     found = set()
     for top in (*Path("/sys/fs/cgroup").glob(f"*/{name}"), Path("/sys/fs/cgroup", name)):
         for file in top.rglob("cgroup.procs"):
-            found.update(file.read_text().split())
+            with contextlib.suppress(OSError):  # the group has gone
+                found.update(file.read_text().split())
     return sorted(found)
 
 

@@ -17,13 +17,13 @@ LIMITS = BuildLimits(memory=64 * MEGABYTE, nano_cpus=500_000_000, pids=32, disk=
 # /dev/shm is memory that the kernel can't take back; awk's is its own.
 HOGS = {
     "memory": r"""awk 'BEGIN { s = "x"; while (1) s = s s }'""",
-    "memory-in-a-child": r"""awk 'BEGIN { s = "x"; while (1) s = s s }' || true; sleep 60""",
-    "memory-in-shm": "dd if=/dev/zero of=/dev/shm/hog bs=1M count=300; sleep 60",
-    "pids": "b() { b | b & }; b; sleep 60",
-    "pids-waiting": "(while :; do sleep 60 & done); sleep 60",
-    "disk": "dd if=/dev/zero of=/hog bs=1M count=300; sleep 60",
+    "memory-in-a-child": r"""awk 'BEGIN { s = "x"; while (1) s = s s }' || true; sleep 600""",
+    "memory-in-shm": "dd if=/dev/zero of=/dev/shm/hog bs=1M count=300; sleep 600",
+    "pids": "b() { b | b & }; b; sleep 600",
+    "pids-waiting": "(while :; do sleep 60 & done); sleep 600",
+    "disk": "dd if=/dev/zero of=/hog bs=1M count=300; sleep 600",
     "disk-with-holes": "truncate -s 200G /hog",
-    "disk-in-two-steps": "dd if=/dev/zero of=/one bs=1M count=30\nRUN dd if=/dev/zero of=/two bs=1M count=30; sleep 60",
+    "disk-in-two-steps": "dd if=/dev/zero of=/1 bs=1M count=30\nRUN dd if=/dev/zero of=/2 bs=1M count=30; sleep 600",
 }
 
 
@@ -31,7 +31,7 @@ HOGS = {
 def test_a_build_over_its_limit_is_ended(lab: Lab, name: str) -> None:
     """Whatever it does, it is its own fault, told with the limit and the line."""
     with pytest.raises(BuildOverLimit, match="the build used more than") as caught:
-        lab.build(f"FROM debian:stable-slim\nRUN {HOGS[name]}\n", limits=LIMITS, fresh=lab.fresh_cache(), timeout=50)
+        lab.build(f"FROM debian:stable-slim\nRUN {HOGS[name]}\n", limits=LIMITS, fresh=lab.fresh_cache(), timeout=300)
     assert caught.value.resource == name.partition("-")[0]
     assert caught.value.line or name == "disk-with-holes"  # which is seen only when the step has ended
 
@@ -42,7 +42,7 @@ def test_what_keeps_to_its_limits_is_built_beside_it(lab: Lab) -> None:
 
     def overdo() -> None:
         with pytest.raises(BuildOverLimit):
-            lab.build(f"FROM debian:stable-slim\nRUN {HOGS['pids']}\n", limits=LIMITS, fresh=other, timeout=50)
+            lab.build(f"FROM debian:stable-slim\nRUN {HOGS['pids']}\n", limits=LIMITS, fresh=other, timeout=300)
 
     hog = threading.Thread(target=overdo)
     hog.start()
@@ -50,7 +50,7 @@ def test_what_keeps_to_its_limits_is_built_beside_it(lab: Lab) -> None:
     built = lab.build(
         "FROM debian:stable-slim AS a\nRUN sleep 1; dd if=/dev/zero of=/file bs=1M count=30\n"
         f"FROM debian:stable-slim\nRUN sleep 1; {many}\nCOPY --from=a /file /\n",
-        limits=LIMITS, fresh=fresh, timeout=60,
+        limits=LIMITS, fresh=fresh, timeout=300,
     )  # fmt: skip
     hog.join()
     assert_file(built, "/file")
@@ -65,8 +65,10 @@ def test_the_kernel_has_the_limits(lab: Lab) -> None:
     )
     with pytest.raises(BuildFailed) as caught:
         lab.build(
-            f"FROM debian:stable-slim\nRUN sleep 0.5; cd /sys/fs/cgroup; cat {places}; false\n",
-            limits=LIMITS, fresh=lab.fresh_cache(), timeout=60,
+            "FROM debian:stable-slim\nRUN cd /sys/fs/cgroup; "
+            # They are given to a step that runs already; those of a process above all others come last.
+            f"until cat {places} | grep -qx {LIMITS.pids}; do sleep 0.1; done; cat {places}; false\n",
+            limits=LIMITS, fresh=lab.fresh_cache(), timeout=300,
         )  # fmt: skip
     assert caught.value.log.split() == ["50000", "100000", str(64 * MEGABYTE), "32"]
 

@@ -294,7 +294,7 @@ def test_the_engines_own_removal(lab: Lab) -> None:
     """rm=True: the engine removes the container when it ends; the lab does not mind."""
     box = lab.run("alpine", ["sleep", "600"], rm=True, network="none")
     box.kill()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while box.id in {found.id for found in lab.engine.containers.list(lab.ownership.labels)}:
         assert time.monotonic() < deadline
     lab.close()

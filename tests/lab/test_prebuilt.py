@@ -148,7 +148,9 @@ def test_what_waits_for_its_turn_at_the_end_is_not_built(
     yard.prebuilt.order([yard.want("ENV D=1")])
     assert waits.wait(PATIENCE)
     yard.prebuilt.close()
-    (builder,) = (thread for thread in threading.enumerate() if thread.name == "dockerlab-builder")
+    builder = yard.prebuilt._thread
+    assert builder is not None
+    assert builder.is_alive()
     free.set()
     builder.join(PATIENCE)
     yard.remover.close()

@@ -68,6 +68,9 @@ class Counter:
         return there
 
     def until_running(self, count: int) -> set[str]:
+        """Their ids when so many run, and the stock knows it: the engine knows first."""
+        for item in tuple(self.stock._items):
+            assert item.settled.wait(PATIENCE)
         return set(self.until(lambda there: list(there.values()) == ["running"] * count))
 
     def short(self, order: Order) -> Prepared:

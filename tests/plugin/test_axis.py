@@ -222,7 +222,7 @@ def test_what_a_worker_made_for_its_run_goes_on_each_platform(
         "def test_again(lab_run):\n    assert lab_run.run('alpine', ['true']).exit_code == 0\n"
     )
     platforms = f"{engine.engine.info.platform},{arm64}"
-    result = pytester.runpytest_subprocess("-n1", f"--dockerlab-platform={platforms}", timeout=120)
+    result = pytester.runpytest_subprocess("-n1", f"--dockerlab-platform={platforms}", timeout=300)
     result.assert_outcomes(passed=4)
     left = {tag for image in engine.engine.images.list() for tag in image.tags if name in tag}
     assert left == set()
@@ -236,7 +236,7 @@ def test_what_is_learned_of_a_test_is_its_platforms(pytester: pytest.Pytester, e
     """A run on one platform, whose ids say nothing of it, foresees nothing for a run on another."""
     pytester.makepyfile("def test(lab):\n    lab.run('alpine', ['true']).exit_code")
     for platform in (engine.engine.info.platform, arm64):
-        result = pytester.runpytest_subprocess(f"--dockerlab-platform={platform}", timeout=120)
+        result = pytester.runpytest_subprocess(f"--dockerlab-platform={platform}", timeout=300)
         result.assert_outcomes(passed=1)
     (kept,) = pytester.path.glob(".pytest_cache/v/dockerlab/lookahead")
     tests = json.loads(kept.read_text())["tests"]

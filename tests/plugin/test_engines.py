@@ -105,7 +105,7 @@ def test_two_private_engines_share_nothing_but_the_run(pytester: pytest.Pytester
             for name, text in (("url", url), ("box", f"{url} {box.id}")):
                 Path(f"draft-{name}-{number}").write_text(text)
                 Path(f"draft-{name}-{number}").rename(f"{name}-{number}")
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 240
             while len(list(Path().glob("box-*"))) < 4 and time.monotonic() < deadline:
                 time.sleep(0.02)
             assert box.exec(["echo", "hello"]).output == "hello\\n"

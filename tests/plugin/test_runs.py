@@ -180,7 +180,7 @@ def test_workers_share_what_is_declared_for_the_run(pytester: pytest.Pytester, e
         assert box.exec(["cat", "/shared"]).output == "shared\\n"
     """
     )
-    result = pytester.runpytest_subprocess("-n2", timeout=60)
+    result = pytester.runpytest_subprocess("-n2", timeout=300)
     result.assert_outcomes(passed=2)
     assert len({path.read_text() for path in pytester.path.glob("seen-*")}) == 1
     result.stdout.fnmatch_lines(["containers  1 started"])
@@ -230,7 +230,7 @@ def test_what_an_interrupted_run_leaves_is_removed(pytester: pytest.Pytester, en
                 assert leader.poll() is None
                 time.sleep(0.05)
             leader.send_signal(signal.SIGINT)
-            assert leader.wait(60) == pytest.ExitCode.INTERRUPTED
+            assert leader.wait(300) == pytest.ExitCode.INTERRUPTED
         finally:
             leader.kill()
     assert left(engine, runs.pop()) == []
@@ -243,7 +243,7 @@ def test_without_an_engine_the_run_ends_with_one_error(
     """A wrong DOCKER_HOST is told once, with a remedy, and no test runs."""
     pytester.makepyfile("def test_a(): print('ran')\ndef test_b(lab): pass\ndef test_c(lab_module): pass")
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
-    result = pytester.runpytest_subprocess("-s", *workers, timeout=30)
+    result = pytester.runpytest_subprocess("-s", *workers, timeout=300)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(
         ["ERROR: DOCKER_HOST names the engine 'unix:///nowhere.sock', which does not answer: *", "*→ *"]

@@ -93,7 +93,7 @@ def test_a_worker_keeps_what_it_made_until_the_others_are_done(leader: Seat) -> 
     ending.join(0.3)
     assert ending.is_alive()
     late.close()
-    ending.join(30)
+    ending.join(120)
     assert not ending.is_alive()
 
 
