@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from pytest_dockerlab.engine import kernel_log
 from pytest_dockerlab.engine.api import PODMAN_API
 from pytest_dockerlab.engine.binds import refuse_unseen
 from pytest_dockerlab.engine.create import container_json
 from pytest_dockerlab.engine.inside import Inside
 from pytest_dockerlab.engine.inside import about as _about
+from pytest_dockerlab.engine.probes import same_kernel
 from pytest_dockerlab.engine.pulse import BEAT_SECONDS
 from pytest_dockerlab.engine.resources import label_filter
 from pytest_dockerlab.engine.results import ContainerSummary, Created
@@ -18,7 +21,7 @@ from pytest_dockerlab.engine.translate import engines_work, start_error
 from pytest_dockerlab.errors import Conflict, EngineError, NotFound, UsageError, WaitTimedOut
 from pytest_dockerlab.reference import Reference
 from pytest_dockerlab.run.spec import RunSpec
-from pytest_dockerlab.run.state import ContainerState, state_of
+from pytest_dockerlab.run.state import ContainerState, limits_of, moment, state_of
 
 __all__ = ["Containers"]
 
@@ -28,6 +31,8 @@ _WORK_SECONDS = 180.0
 _TRIES = 3
 _STOP_MARGIN = 30.0
 _COMMIT_SECONDS = 600.0
+_KILLED = 137
+_START_SECONDS = 5.0
 
 
 class Containers(Inside):
@@ -203,7 +208,23 @@ class Containers(Inside):
 
     def state(self, container: str) -> ContainerState:
         """Whether it runs, how it ended, its health."""
-        return state_of(self.inspect(container))
+        found = self.inspect(container)
+        state = state_of(found)
+        killed = state.ended and state.exit_code == _KILLED and limits_of(found).memory is not None
+        if killed and not state.oom_killed and self._unheard(found["Id"], state):
+            return replace(state, oom_killed=True)
+        return state
+
+    def _unheard(self, container: str, state: ContainerState) -> bool:
+        """Whether the kernel killed it for want of memory since its start, and the engine was not told."""
+        if not same_kernel(self._engine):
+            return False
+        try:
+            # An engine writes a start down when it is over.
+            start = moment(state.started_at) - _START_SECONDS
+        except ValueError:
+            return False
+        return any(when > start for when in kernel_log.kills(container, kernel_log.records()))
 
     def list(self, labels: Mapping[str, str] = {}, all: bool = True) -> tuple[ContainerSummary, ...]:
         """The containers that carry all of ``labels`` (an empty value matches any).

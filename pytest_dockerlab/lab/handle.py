@@ -13,7 +13,7 @@ from pytest_dockerlab.lab.kernel import read_kernel_limits, read_kernel_usage
 from pytest_dockerlab.run.cgroups import KernelLimits, KernelUsage
 from pytest_dockerlab.run.ports import split_port
 from pytest_dockerlab.run.spec import Limits, RunSpec
-from pytest_dockerlab.run.state import ContainerState, limits_of, state_of
+from pytest_dockerlab.run.state import ContainerState, limits_of
 
 if TYPE_CHECKING:
     from pytest_dockerlab.lab.tc import LabContainer
@@ -67,7 +67,7 @@ class Handle:
     @property
     def state(self) -> ContainerState:
         """Its state, now."""
-        return state_of(self.inspect())
+        return self._engine.containers.state(self.id)
 
     @property
     def limits(self) -> Limits:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 
 from pytest_dockerlab.quantity import NANO
 from pytest_dockerlab.run.spec import RunSpec
-from pytest_dockerlab.run.state import ContainerState
+from pytest_dockerlab.run.state import ContainerState, moment
 
 __all__ = ["Bounds", "age_limit", "as_good_as_new", "may_be_ahead", "may_go_later"]
 
@@ -105,25 +104,7 @@ def as_good_as_new(state: ContainerState, age: float, *, patient: bool) -> bool:
 
 def _life(state: ContainerState) -> float | None:
     try:
-        started, finished = (_seconds(text) for text in (state.started_at, state.finished_at))
+        started, finished = (moment(text) for text in (state.started_at, state.finished_at))
     except ValueError:
         return None
     return finished - started
-
-
-def _seconds(text: str) -> float:
-    # Nanoseconds and "Z" are more than Python 3.10 reads.
-    moment, _, rest = text.partition(".")
-    fraction = "".join(_digits(rest))
-    zone = rest[len(fraction) :] if rest else ""
-    if not rest and moment.endswith("Z"):
-        moment, zone = moment[:-1], "Z"
-    whole = datetime.fromisoformat(moment + zone.replace("Z", "+00:00"))
-    return whole.timestamp() + float(f"0.{fraction or 0}")
-
-
-def _digits(text: str) -> Iterator[str]:
-    for character in text:
-        if not character.isdigit():
-            return
-        yield character

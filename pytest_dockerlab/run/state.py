@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 from pytest_dockerlab.foreign import flag, mapping, text, whole
 from pytest_dockerlab.run.spec import Limits
 
-__all__ = ["ContainerState", "limits_of", "state_of"]
+__all__ = ["ContainerState", "limits_of", "moment", "state_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,3 +104,19 @@ def limits_of(inspect: Mapping[str, Any]) -> Limits:
         memory_swap=number("MemorySwap") or None,
         pids=pids if pids > 0 else None,
     )
+
+
+def moment(text: str) -> float:
+    """An engine's time, such as ``started_at``, in seconds since the epoch.
+
+    Raises:
+        ValueError: it is none.
+    """
+    # Nanoseconds and "Z" are more than Python 3.10 reads.
+    head, _, rest = text.partition(".")
+    fraction = "".join(takewhile(str.isdigit, rest))
+    zone = rest[len(fraction) :] if rest else ""
+    if not rest and head.endswith("Z"):
+        head, zone = head[:-1], "Z"
+    whole = datetime.fromisoformat(head + zone.replace("Z", "+00:00"))
+    return whole.timestamp() + float(f"0.{fraction or 0}")
