@@ -14,14 +14,14 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-__all__ = ["MOST", "run"]
+__all__ = ["MOST", "failed", "run"]
 
 #: More failures than this are no chance.
 MOST = 5
 _FAILED = 1  # pytest.ExitCode.TESTS_FAILED: anything else ended the run before all tests were run
 # Named, because tox would have it in its environment's folder.
 _FOLDER = Path(".pytest_cache")
-_CACHE = _FOLDER / "v/cache/lastfailed"
+_LAST = Path("v/cache/lastfailed")
 
 
 def run(
@@ -61,9 +61,10 @@ def _pytest(arguments: Sequence[str]) -> int:
     return subprocess.run(command, check=False).returncode
 
 
-def _failures() -> Sequence[str]:
+def failed(folder: Path) -> Sequence[str]:
+    """Ids of the tests that failed in the last run that had this folder for its cache."""
     try:
-        found = json.loads(_CACHE.read_text(encoding="utf-8"))
+        found = json.loads((folder / _LAST).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return ()
     return sorted(found)
@@ -71,8 +72,13 @@ def _failures() -> Sequence[str]:
 
 def main() -> int:
     """The command."""
-    _CACHE.unlink(missing_ok=True)  # what failed in an earlier run says nothing of this one
-    return run(sys.argv[1:], pytest=_pytest, failures=_failures, say=lambda line: print(f"==> {line}", flush=True))
+    (_FOLDER / _LAST).unlink(missing_ok=True)  # what failed in an earlier run says nothing of this one
+    return run(
+        sys.argv[1:],
+        pytest=_pytest,
+        failures=lambda: failed(_FOLDER),
+        say=lambda line: print(f"==> {line}", flush=True),
+    )
 
 
 if __name__ == "__main__":

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 if TYPE_CHECKING:
     from pytest_dockerlab.engine.engine import Engine
 
-__all__ = ["GROUPS", "Case", "Column", "Facts", "read_column"]
+__all__ = ["GROUPS", "Case", "Column", "Facts", "read_column", "settled"]
 
 #: In the order of the tables.
 GROUPS = (
@@ -64,6 +64,7 @@ class Case:
         variant: the builder it was run with, ``""`` where that makes no difference.
         outcome: ``passed``, ``failed``, ``skipped``.
         message: of a failure or a skip.
+        unsteady: of a failure, where it passed in the second look; ``""`` if there was none.
     """
 
     test: str
@@ -72,6 +73,7 @@ class Case:
     variant: str
     outcome: str
     message: str = ""
+    unsteady: str = ""
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -85,6 +87,7 @@ class Column:
 
     Attributes:
         trouble: why the run says nothing, ``""`` if it does.
+        unavailable: why this machine can't have the engine, ``""`` if it can.
         seconds: of the tests.
     """
 
@@ -92,6 +95,7 @@ class Column:
     facts: Facts | None = None
     cases: tuple[Case, ...] = ()
     trouble: str = ""
+    unavailable: str = ""
     seconds: float = 0.0
 
     def faults(self, lacks: Collection[str]) -> tuple[str, ...]:
@@ -100,6 +104,8 @@ class Column:
         Args:
             lacks: the capabilities that this engine is known not to have.
         """
+        if self.unavailable:
+            return (f"unavailable: {self.unavailable}",)
         found = [self.trouble] if self.trouble else []
         ran = {case.group for case in self.cases}
         if not self.trouble:
@@ -126,6 +132,18 @@ def read_column(name: str, xml: bytes) -> Column:
     cases = tuple(_case(element) for element in suite.iter("testcase"))
     trouble = "" if cases else "no test was run"
     return Column(name=name, facts=facts, cases=cases, trouble=trouble, seconds=float(suite.get("time") or 0))
+
+
+def settled(first: Column, again: Column) -> Column:
+    """The first look, corrected by the second: what failed and then passed alone has passed, and is unsteady."""
+    passed = {case.test for case in again.cases if case.outcome == "passed"}
+    cases = tuple(
+        replace(case, outcome="passed", message="", unsteady=case.message)
+        if case.outcome == "failed" and case.test in passed
+        else case
+        for case in first.cases
+    )
+    return replace(first, cases=cases, seconds=first.seconds + again.seconds)
 
 
 def _case(element: ElementTree.Element) -> Case:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import resource
@@ -78,8 +79,10 @@ def dockerd_of_a_user(root: Path, data: Path, features: dict[str, bool]) -> Iter
 
 @contextlib.contextmanager
 def _run_folder(data: Path, *, rootless: bool) -> Iterator[Path]:
-    # The same for each run over these data: Podman writes down where it was first, and goes there again.
-    run = runtime_dir() / f"contract-{data.parent.name}"
+    # The same for each run over these data, and theirs alone: Podman writes down where it was first, and goes there
+    # again.
+    digest = hashlib.sha256(str(data).encode()).hexdigest()[:5]
+    run = runtime_dir() / f"contract-{data.parent.name}-{digest}"
     shutil.rmtree(run, ignore_errors=True)  # of one that was killed
     run.mkdir(mode=0o700)
     data.mkdir(parents=True, exist_ok=True)

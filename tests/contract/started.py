@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from pytest_dockerlab.bases.make import locked
 from pytest_dockerlab.places import cache_dir
 from tests.contract import services
 from tests.contract.engines import Edition
@@ -20,12 +21,24 @@ _SHARED = ("registry", "locks")
 
 
 @contextlib.contextmanager
-def environment_with(edition: Edition, root: Path) -> Iterator[Mapping[str, str]]:
+def environment_with(edition: Edition, root: Path, say: Callable[[str], None]) -> Iterator[Mapping[str, str]]:
     """Environment variables under which a test run uses the edition's engine; nothing of it is left afterwards.
+
+    Its data are one run's at a time: another one waits for this one's end.
+
+    Args:
+        say: prints a line.
 
     Raises:
         Unavailable: it does not start.
     """
+    waits = f"waiting: another run has {edition.name}'s data"
+    with locked(f"contract-{edition.name}", lambda: say(waits)), _environment(edition, root) as environ:
+        yield environ
+
+
+@contextlib.contextmanager
+def _environment(edition: Edition, root: Path) -> Iterator[Mapping[str, str]]:
     own = cache_dir() / "contract" / "caches" / edition.name
     own.mkdir(parents=True, exist_ok=True)
     for name in _SHARED:

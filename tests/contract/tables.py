@@ -14,14 +14,18 @@ END = "<!-- end of what is made -->"
 
 
 def terminal(columns: Sequence[Column]) -> str:
-    """Engine × group: passed, failed, skipped; below it for want of what was skipped."""
+    """Engine × group: passed, failed, skipped; below it for want of what was skipped, and what was unsteady."""
     head = ["", *GROUPS, "seconds"]
     rows = [[column.name, *(_counts(column, group) for group in GROUPS), f"{column.seconds:.0f}"] for column in columns]
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in [head, *rows]]
     lines += ["", "passed/failed/skipped; skipped for want of:"]
     for column in columns:
-        lines.append(f"  {column.name}: {_missing(column) or column.trouble or 'nothing'}")
+        lines.append(f"  {column.name}: {_missing(column) or column.trouble or column.unavailable or 'nothing'}")
+    unsteady = [(column.name, case) for column in columns for case in column.cases if case.unsteady]
+    if unsteady:
+        lines += ["", "unsteady, failed beside others and passed alone:"]
+        lines += [f"  {name}: {case.test}: {case.unsteady}" for name, case in unsteady]
     return "\n".join(line.rstrip() for line in lines)
 
 

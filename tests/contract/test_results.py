@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.engines import ENGINES, IN_CI, chosen
-from tests.contract.results import GROUPS, Case, Column, Facts, read_column
+from tests.contract.results import GROUPS, Case, Column, Facts, read_column, settled
 from tests.contract.tables import BEGIN, END, markdown, replaced, terminal
 
 FACTS = Facts(
@@ -65,7 +65,26 @@ def test_a_group_that_was_not_run_is_a_fault() -> None:
     """So is a run that says nothing."""
     found = replace(column(), cases=GREEN[1:]).faults(())
     assert found == (f"nothing of {GROUPS[0]!r} was run",)
-    assert Column(name="x", trouble="unavailable: no root").faults(()) == ("unavailable: no root",)
+    assert Column(name="x", trouble="not run").faults(()) == ("not run",)
+
+
+def test_an_engine_that_can_t_be_had_is_a_fault() -> None:
+    """One, and nothing else is said of it; whether it counts is the command's choice."""
+    assert Column(name="x", unavailable="no root").faults(()) == ("unavailable: no root",)
+    assert "  x: no root" in terminal([Column(name="x", unavailable="no root")])
+
+
+def test_what_passes_in_the_second_look_is_unsteady() -> None:
+    """It counts as passed and is named with its first failure; what fails again stays failed."""
+    one, two = case("failed", "assert 1 == 2"), replace(case("failed", "boom"), test="test_cache::test_other")
+    again = Column(name="docker-28.5", cases=(replace(one, outcome="passed", message=""), two), seconds=0.5)
+    found = settled(column(one, two), again)
+    assert found.faults(()) == ("test_cache::test_other: boom",)
+    assert (found.count("cache", "passed"), found.count("cache", "failed"), found.seconds) == (2, 1, 1.5)
+    *_, title, line = terminal([found]).splitlines()
+    assert title == "unsteady, failed beside others and passed alone:"
+    assert line == "  docker-28.5: test_cache::test_more: assert 1 == 2"
+    assert "unsteady" not in terminal([column()])
 
 
 RUN = """
