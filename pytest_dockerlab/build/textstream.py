@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from pytest_dockerlab.build.dockerfile import Dockerfile
@@ -62,6 +62,12 @@ class TextReader:
         """The step that was begun last and hasn't ended."""
         at = self._current
         return None if at is None or self._states[at].ended is not None else self._step(at)
+
+    @property
+    def ran(self) -> Mapping[int, Step]:
+        """The steps that ran to their end and were not cached, by their position; a failed build's, too."""
+        ended = (at for at, state in self._states.items() if state.ended is not None)
+        return {at: self._step(at) for at in ended if not (self._states[at].cached or self._states[at].error)}
 
     @property
     def failed_source(self) -> str:

@@ -17,7 +17,8 @@ from pytest_dockerlab.build.nest import CONTEXT_FOLDER, nest, takes_everything, 
 from pytest_dockerlab.build.podman import PodmanReader
 from pytest_dockerlab.build.rewrite import Rewritten, rewrite
 from pytest_dockerlab.build.spec import BuilderName, BuildSpec, fresh_host
-from pytest_dockerlab.build.trace import BuildTrace
+from pytest_dockerlab.build.textstream import TextReader
+from pytest_dockerlab.build.trace import BuildTrace, Step
 from pytest_dockerlab.engine.build_errors import failure_of, lost, refuse_problems, timed_out
 from pytest_dockerlab.engine.build_limits import guard_of
 from pytest_dockerlab.engine.build_stream import send_build
@@ -76,16 +77,17 @@ def _build_past_removals(
     """Build; again where a builder, looking for a step among the images, met one that somebody was just removing.
 
     That fails its build (buildah:imagebuildah/stage_executor.go, "checking if cached image exists"), and says nothing
-    of the Dockerfile.
+    of the Dockerfile. What one try ran the next one finds in the cache: it is still this build that ran it.
     """
+    ran: dict[int, Step] = {}
     for _ in range(_TRIES - 1):
         try:
-            return _build(engine, spec, on_progress, turn)
+            return _build(engine, spec, on_progress, turn, ran)
         except BuildFailed as error:
             said = _REMOVED_MEANWHILE.get(engine.info.product, ())
             if not said or not all(words in str(error) for words in said):
                 raise
-    return _build(engine, spec, on_progress, turn)
+    return _build(engine, spec, on_progress, turn, ran)
 
 
 def _make_room(engine: Engine) -> None:
@@ -99,7 +101,14 @@ def _make_room(engine: Engine) -> None:
             private.relieve(engine.endpoint)
 
 
-def _build(engine: Engine, spec: BuildSpec, on_progress: Callable[[str], None] | None, turn: Turn | None) -> BuildTrace:
+def _build(
+    engine: Engine,
+    spec: BuildSpec,
+    on_progress: Callable[[str], None] | None,
+    turn: Turn | None,
+    ran: dict[int, Step],
+) -> BuildTrace:
+    """One try. ``ran``: what earlier ones ran; what this one does is added."""
     builder = choose_builder(engine, spec)
     guard = guard_of(engine, builder, spec)
     if spec.no_cache:
@@ -156,7 +165,10 @@ def _build(engine: Engine, spec: BuildSpec, on_progress: Callable[[str], None] |
         warnings=(*warnings, *trace.warnings),
         context_files=packed.summary.files,
         context_bytes=packed.summary.bytes,
+        steps=tuple(ran.get(at, step) if step.cached else step for at, step in enumerate(trace.steps)),
     )
+    if isinstance(reader, TextReader):
+        ran |= reader.ran
     if guard is not None:
         guard.judge(dockerfile, trace, running)
     if outcome.timed_out and (trace.error or not trace.image_id):  # else it ended just in time

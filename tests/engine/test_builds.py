@@ -20,6 +20,7 @@ import pytest
 from pytest_dockerlab.build.spec import BuilderName, BuildSpec
 from pytest_dockerlab.build.trace import BuildTrace
 from pytest_dockerlab.engine.build_errors import failure_of
+from pytest_dockerlab.engine.build_stream import send_build
 from pytest_dockerlab.engine.builds import build, choose_builder, load_dockerfile
 from pytest_dockerlab.engine.buildx import buildx_arguments, find_buildx
 from pytest_dockerlab.engine.context import pack, plan_context
@@ -528,3 +529,28 @@ def test_a_build_that_met_a_removal_is_tried_again(
     with pytest.raises(BuildFailed, match=r"cached image|false|unable to find"):
         build(engine, BuildSpec(context=tmp_path))
     assert len(tried) == tries
+
+
+def test_what_a_build_ran_before_it_was_tried_again_it_has_run(
+    made: Build, builder: BuilderName, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine finds it in the cache then; who asks what was reused hears what this build did, with its output."""
+    if builder == "buildkit":
+        pytest.skip("BuildKit's cache is not images: its builds meet no removal")
+    said = {"podman": "checking if cached image exists: layer not known", "classic": 'unable to find image "sha256:12"'}
+    calls = 0
+
+    def disturbed(engine: Engine, body: Any, params: Any, reader: Any, **settings: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        outcome = send_build(engine, body, params, reader, **settings)
+        if calls == 1:
+            reader.feed({"errorDetail": {"message": said[builder]}})
+        return outcome
+
+    monkeypatch.setattr("pytest_dockerlab.engine.builds.send_build", disturbed)
+    text = f"FROM alpine\nRUN echo {uuid.uuid4().hex}\nRUN echo second\n"
+    trace = made(text, builder=builder)
+    assert calls == 2
+    assert [(step.cached, bool(step.log)) for step in trace.work] == [(False, True), (False, True)]
+    assert [step.cached for step in made(text, builder=builder).work] == [True, True]
