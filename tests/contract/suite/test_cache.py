@@ -14,13 +14,16 @@ from pytest_dockerlab.build.spec import BuilderName
 pytestmark = pytest.mark.proves("cache")
 
 
+# One lab for the whole module: in containerd's store an image that is removed takes along the steps that the classic
+# builder made it of, though others are made of them, too.
 @pytest.fixture
-def first(lab: Lab, builder: BuilderName, tmp_path_factory: pytest.TempPathFactory) -> Build:
-    """What nobody has built before: there is a mark in its first RUN. The tests build what differs from it.
+def lab(lab_module: Lab) -> Lab:
+    return lab_module
 
-    Not once for all of them: in containerd's store an image that is removed takes along the steps that the classic
-    builder made it of, though others are made of them, too.
-    """
+
+@pytest.fixture(scope="module")
+def first(lab_module: Lab, builder: BuilderName, tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """What nobody has built before: there is a mark in its first RUN. Each test builds what differs from it only."""
     folder = tmp_path_factory.mktemp("context")
     (folder / "first.txt").write_text("first\n")
     (folder / "second.txt").write_text("second\n")
@@ -28,7 +31,7 @@ def first(lab: Lab, builder: BuilderName, tmp_path_factory: pytest.TempPathFacto
         f"FROM alpine\nRUN echo {uuid.uuid4().hex} > /mark\nCOPY first.txt /\nRUN echo between > /between\n"
         "COPY second.txt /\n"
     )
-    return lab.build(folder, builder=builder)
+    return lab_module.build(folder, builder=builder)
 
 
 @pytest.fixture
