@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
 from pytest_dockerlab.bases.make import locked
+from tests.contract import __main__ as command
 from tests.contract import trial
-from tests.contract.engines import ENGINES, chosen
+from tests.contract.engines import ENGINES, Edition, chosen
+from tests.contract.results import Column
 from tests.contract.started import environment_with
 
 (HERE,) = chosen("here")
@@ -93,3 +96,23 @@ def test_one_run_at_a_time_has_an_engines_data(tmp_path: Path, monkeypatch: pyte
     assert entered.wait(30)
     thread.join(30)
     assert said == ["waiting: another run has docker-28.5's data"]
+
+
+@pytest.mark.parametrize(
+    ("engines", "ci", "code"), [("ci", "", 0), ("ci", "true", 1), ("docker-28.5", "", 1), ("all", "", 1)]
+)
+def test_an_engine_that_can_t_be_had_fails_where_it_was_meant(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], engines: str, ci: str, code: int
+) -> None:
+    """In CI, and where it was asked for; a developer's run of all tests says that it was not tried, and why."""
+
+    def none(edition: Edition, *rest: object) -> Column:
+        return Column(name=edition.name, unavailable="needs root")
+
+    monkeypatch.setattr(command, "tried", none)
+    monkeypatch.setattr(sys, "argv", ["contract", "--engines", engines])
+    monkeypatch.setenv("CI", ci)
+    assert command.main() == code
+    said = capsys.readouterr().out
+    assert "  docker-28.5: needs root" in said
+    assert ("docker-28.5: not tried" in said) == (code == 0)
