@@ -50,7 +50,7 @@ WRONG = {
 
 @pytest.mark.parametrize(
     ("marks", "workers"),
-    [*((marks, ()) for marks in WRONG), *((marks, ("-n1",)) for marks in WRONG if "needs" in marks)],
+    [*((marks, ()) for marks in WRONG), ('@pytest.mark.exercise("ex1", "a", needs="a")', ("-n1",))],
 )
 def test_a_mark_that_cant_be_meant_ends_the_run(
     pytester: pytest.Pytester, marks: str, workers: tuple[str, ...]
@@ -58,7 +58,7 @@ def test_a_mark_that_cant_be_meant_ends_the_run(
     """Before any test runs, with the test's name; with workers, too."""
     second = '@pytest.mark.exercise("ex1", "b")\ndef test_b(): pass'
     pytester.makepyfile(test_it=f"import pytest\n{marks}\ndef test_a(): pass\n{second}\n")
-    ended = pytester.runpytest_subprocess(*workers)
+    ended = (pytester.runpytest_subprocess if workers else pytester.runpytest_inprocess)(*workers)
     assert ended.ret == pytest.ExitCode.USAGE_ERROR
     ended.stderr.fnmatch_lines([f"ERROR: {WRONG[marks]}", "*→ *"])
 

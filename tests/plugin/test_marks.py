@@ -29,26 +29,26 @@ def test_rows_are_properties_in_the_junit_report(pytester: pytest.Pytester, work
     assert [(one.get("name"), one.get("value")) for one in found] == [("row", "B01"), ("row", "A02"), ("row", "A03")]
 
 
-@pytest.mark.parametrize(
-    ("mark", "complaint"),
-    [
-        ("row()", "test_it: @pytest.mark.row without a name"),
-        ("row", "test_it: @pytest.mark.row without a name"),
-        ("row(7)", "test_it: @pytest.mark.row takes names, not 7"),
-        ("requires('')", "test_it: @pytest.mark.requires takes names, not ''"),
-        ("requires('swop_limit')", "test_it: @pytest.mark.requires: no such capability: 'swop_limit', did you mean*"),
-    ],
-)
-@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["alone", "xdist"])
+WRONG = {
+    "row()": "test_it: @pytest.mark.row without a name",
+    "row": "test_it: @pytest.mark.row without a name",
+    "row(7)": "test_it: @pytest.mark.row takes names, not 7",
+    "requires('')": "test_it: @pytest.mark.requires takes names, not ''",
+    "requires('swop_limit')": "test_it: @pytest.mark.requires: no such capability: 'swop_limit', did you mean*",
+}
+
+
+# One way leads from a worker to its leader, whatever is told.
+@pytest.mark.parametrize(("mark", "workers"), [*((mark, ()) for mark in WRONG), ("row(7)", ("-n1",))])
 def test_a_mark_that_can_not_be_meant_ends_the_run(
-    pytester: pytest.Pytester, mark: str, complaint: str, workers: tuple[str, ...]
+    pytester: pytest.Pytester, mark: str, workers: tuple[str, ...]
 ) -> None:
     """It is a usage error that names the test, before any test runs and before an engine is looked for."""
     pytester.makepyfile(test_a=f"import pytest\n@pytest.mark.{mark}\ndef test_it(): print('ran')")
     run = pytester.runpytest_subprocess if workers else pytester.runpytest_inprocess
     result = run(NOWHERE, "-s", *workers)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"ERROR: test_a.py::{complaint}", "*→*"])
+    result.stderr.fnmatch_lines([f"ERROR: test_a.py::{WRONG[mark]}", "*→*"])
     assert "ran" not in result.outlines
 
 
