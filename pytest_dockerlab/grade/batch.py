@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -16,6 +19,7 @@ from pytest_dockerlab.grade.course import Course, Ended, run_pytest
 from pytest_dockerlab.grade.origin import origin
 from pytest_dockerlab.grade.progress import Progress, terminal
 from pytest_dockerlab.grade.results import read_result, write
+from pytest_dockerlab.places import cache_dir
 
 __all__ = ["Batch", "Job", "grade", "keep"]
 
@@ -58,12 +62,28 @@ class Batch:
     beside: tuple[Path, ...] = ()
     tell: Callable[[str], None]
 
+    @property
+    def compiled(self) -> Path:
+        """Folder for compiled modules: those of Python, of pytest and ours are there from earlier batches."""
+        folder = cache_dir() / "compiled"
+        with contextlib.suppress(OSError):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            found = folder.stat()
+            if found.st_uid == os.geteuid() and not found.st_mode & 0o022:
+                return folder
+        return self.scratch / "compiled"
+
+    def forget_course(self) -> None:
+        """Take away the course's own compiled modules: another batch compiles them anew."""
+        shutil.rmtree(self.compiled / str(self.course.folder.resolve()).lstrip("/"), ignore_errors=True)
+
     def known(self) -> Graded:
         """The course as a submission of which nothing is known: what it is worth, whatever happens to one.
 
         Raises:
             UsageError: its tests can't be collected; shows why.
         """
+        self.forget_course()
         graded, ended = self._run(None, threading.Event(), "--collect-only", timeout=_COLLECT)
         if graded is None:
             raise UsageError(
@@ -97,7 +117,7 @@ class Batch:
             ended = run_pytest(
                 [*self.course.arguments(own, own / "result.json", folder), *more],
                 scratch=own,
-                compiled=self.scratch / "compiled",
+                compiled=self.compiled,
                 timeout=timeout,
                 environ=self.environ,
                 stop=stop,
@@ -127,6 +147,7 @@ def grade(batch: Batch, jobs: Iterable[Job]) -> dict[str, Graded]:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
             progress.end()
+            batch.forget_course()
     return done
 
 

@@ -151,7 +151,7 @@ def run_pytest(
 
     Args:
         scratch: an empty folder: its working directory, and the place of its output.
-        compiled: folder for compiled modules, ours and the course's, which the next process finds there.
+        compiled: folder for compiled modules, which the next process finds there.
         timeout: seconds.
         environ: added to this process's, from which everything is taken that Python or pytest would read.
         stop: set: the process ends at once.
@@ -160,7 +160,7 @@ def run_pytest(
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_SCRUBBED)}
     root = str(Path(__file__).parents[2])
     # -I: no PYTHON variables, no user's packages, nothing of the working directory. Compiled modules have a folder of
-    # their own: the course stays as it is, and nobody else's are trusted.
+    # the grader's own: the course stays as it is, and nobody else's are trusted.
     program = [sys.executable, "-I", "-X", f"pycache_prefix={compiled}", "-c", _BOOT, root, *arguments]
     with (scratch / "output").open("wb+") as output:
         process = subprocess.Popen(

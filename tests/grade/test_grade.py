@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import marshal
 import os
 import shutil
 import signal
@@ -302,3 +303,19 @@ def test_a_check_that_proves_nothing_is_found(place: Path, capsys: pytest.Captur
         "✗ wrong/ex/always: fails ex/right, and not e",
         "✗ near/ex/words: ex/right fails: assert 'f",
     ]
+
+
+def test_modules_are_compiled_once_but_those_of_the_course(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next batch finds them, but in a folder that others may write to; of a course nothing stays."""
+    hand_in(place, ann="42")
+    cache = place / "cache"
+    monkeypatch.setenv("DOCKERLAB_CACHE", str(cache))
+    assert main(command(place)) == 0
+    compiled = list((cache / "compiled").rglob("*.pyc"))
+    assert not any(path.is_relative_to(f"{cache}/compiled{place}") for path in compiled)
+    assert not list((place / "course").rglob("*.pyc"))
+    (path,) = (path for path in compiled if path.parent.name == "pytest" and path.name.startswith("__init__."))
+    path.write_bytes(path.read_bytes()[:16] + marshal.dumps(compile("raise SystemExit(77)", "planted", "exec")))
+    assert main(command(place, out="planted")) == 2
+    (cache / "compiled").chmod(0o777)
+    assert main(command(place, out="open")) == 0

@@ -107,6 +107,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setenv("DOCKERLAB_ENGINE", endpoint.url)
         patch.setenv("HOME", str(home))
+        patch.setenv("DOCKERLAB_CACHE", str(place / "cache"))
         patch.setenv("TMPDIR", str(tmp))
         # More than there are processors: a good part of the time somebody sleeps until his time is over.
         arguments = ["--course", str(course), "--out", str(out), "--jobs", "3", "--format", "markdown,csv,gradescope"]
