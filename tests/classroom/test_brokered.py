@@ -180,7 +180,7 @@ def test_a_worker_with_another_course_gets_nothing(redis: str, course: Path, tmp
     """Who grades is told for which courses those work that answer."""
     hand_in(tmp_path, dan="42")
     plain(tmp_path / "course", PLAIN.replace("42", "43"))
-    with brokered.start(command(tmp_path, tmp_path / "course", "--wait", "1s"), redis) as batch:
+    with brokered.start(command(tmp_path, tmp_path / "course", "--wait", "6s"), redis) as batch:
         said = batch.communicate()[1]
     assert batch.returncode == 1
     assert "no worker for dockerlab-" in said
