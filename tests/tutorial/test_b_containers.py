@@ -25,7 +25,7 @@ from pytest_dockerlab import (
 )
 
 
-def is_gone(lab: Lab, box: Container, seconds: float = 20) -> bool:
+def is_gone(lab: Lab, box: Container, seconds: float = 120) -> bool:
     """Whether the engine does not know the container any more; `--rm` takes it away a moment after its end."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
