@@ -246,11 +246,13 @@ class LabContainer(DockerContainer):
         """
         found = self.engine.containers.port(self._id, port, protocol)
         if found is None:
+            state = self.engine.containers.state(self._id)
             have = ", ".join(f"{each.container}/{each.protocol}" for each in self.spec.ports) or "none"
             raise NotFound(
-                f"container {self.spec.image} ({self.engine.containers.state(self._id)}) "
-                f"publishes no port {port}/{protocol}",
-                remedy=f"ask for it: lab.run(…, ports=[{port}]); it was asked for: {have}",
+                f"container {self.spec.image} ({state}) publishes no port {port}/{protocol}",
+                remedy="only a running one does: look at its log for why it has ended"
+                if state.ended
+                else f"ask for it: lab.run(…, ports=[{port}]); it was asked for: {have}",
             )
         return found[1] if self.get_docker_client().get_connection_mode().use_mapped_port else port
 

@@ -116,6 +116,9 @@ def test_a_published_port_answers(lab: Lab) -> None:
     assert binding["HostIp"] == "127.0.0.1"
     with pytest.raises(NotFound, match=r"publishes no port 9999/tcp\n.*it was asked for: 8080/tcp"):
         box.port(9999)
+    box.kill().wait()
+    with pytest.raises(NotFound, match=r"\(exited \(137\)\) publishes no port 8080/tcp\n.*look at its log"):
+        box.port(8080)
 
 
 def test_two_protocols_of_one_port(lab: Lab) -> None:
