@@ -12,7 +12,6 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from pytest_dockerlab.lab import Lab
-from tests.order import in_order
 
 pytest_plugins = ["pytester"]
 # Courses: graded by tests/grade, with their own settings and policy.
@@ -28,22 +27,6 @@ settings.register_profile("long", deadline=None, max_examples=3000, print_blob=T
 settings.load_profile("dockerlab")
 
 Need = Callable[[str], None]
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.option.loadscopereorder = False  # xdist's own order of files: ours is kept
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """Tests wait for their engine and for inner runs at least as long as they compute."""
-    return 2 * (os.cpu_count() or 1)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if hasattr(config, "workerinput"):
-        items[:] = in_order(items, config.rootpath / "tests")
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.order import LONG, in_order
+from tests.conftest import LONG, in_order
 
 HERE = Path(__file__).parent
 

@@ -1,16 +1,17 @@
-"""In which order workers get the files of tests: those that take long first, so that none of them comes last, alone.
+"""How many workers there are, and in which order they get the files: what takes long first, so that none comes last.
 
 xdist itself begins with the files of most tests; here the long ones have few.
 """
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-__all__ = ["LONG", "in_order"]
+import pytest
 
 #: Those that take longest, the longest first; one that is many processes by itself is not beside another such.
 LONG = (
@@ -72,3 +73,19 @@ def in_order(tests: Iterable[Test], folder: Path) -> list[Test]:
     counts = Counter(test.path for test in tests)
     ranks = {folder / name: rank for rank, name in enumerate(LONG)}
     return sorted(tests, key=lambda test: (ranks.get(test.path, len(LONG)), -counts[test.path], test.path))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.option.loadscopereorder = False  # xdist's own order of files: ours is kept
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        items[:] = in_order(items, Path(__file__).parent)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Tests wait for their engine and for inner runs at least as long as they compute."""
+    return 2 * (os.cpu_count() or 1)
