@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pytest_dockerlab.plugin.each import Each
 from pytest_dockerlab.plugin.options import settings_of
 from pytest_dockerlab.plugin.progress import Progress, Screen, appender
 from pytest_dockerlab.plugin.seat import Folder, Seat
@@ -21,6 +22,12 @@ def new_run(config: pytest.Config) -> Run:
     Raises:
         pytest.UsageError: a setting that can't be meant.
     """
+    run = _run_of(config)
+    config.pluginmanager.register(Each(run), "dockerlab-each")
+    return run
+
+
+def _run_of(config: pytest.Config) -> Run:
     settings = settings_of(config)
     workerinput: Mapping[str, Any] | None = getattr(config, "workerinput", None)
     if workerinput is None:

@@ -10,7 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from pytest_dockerlab.plugin.session import Run
 
-__all__ = ["LABS", "known_run", "run_of"]
+__all__ = ["LABS", "known_run", "needs_engine", "run_of"]
 
 # Fixture → scope of its lab.
 LABS: Mapping[str, str] = {"lab": "test", "lab_module": "module", "lab_session": "session", "lab_run": "run"}
@@ -34,3 +34,9 @@ def run_of(config: pytest.Config) -> Run:
 def known_run(config: pytest.Config) -> Run | None:
     """This process's run, if it was ever needed."""
     return config.stash.get(_RUN, None)
+
+
+def needs_engine(item: pytest.Item) -> bool:
+    """Whether a test uses a lab, or asks for something of the engine."""
+    names = getattr(item, "fixturenames", ())  # not every kind of item has fixtures
+    return not LABS.keys().isdisjoint(names) or item.get_closest_marker("requires") is not None

@@ -6,39 +6,35 @@ Loaded in every suite: what it needs is imported where a test carries the mark.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Generator, Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_dockerlab.plugin.current import known_run, run_of
+from pytest_dockerlab.plugin.current import run_of
 
 if TYPE_CHECKING:
-    from pytest_dockerlab.exercises.model import Check, Course, Outcome, Result
+    from pytest_dockerlab.exercises.model import Course
     from pytest_dockerlab.grade.desk import Desk
     from pytest_dockerlab.grade.submission import Submission
     from pytest_dockerlab.lab import Lab
+    from pytest_dockerlab.plugin.judging import Judging
 
 __all__ = ["Grading", "submission"]
 
 _MARK = "exercise"
 _NAME = "dockerlab-grading"
-_CHECK: pytest.StashKey[Check] = pytest.StashKey()
-_OPEN: pytest.StashKey[Submission] = pytest.StashKey()
-# Names that are made up for each run: a result must not differ for them.
-_MADE_UP = re.compile(r"dockerlab/[a-z0-9]+-[0-9a-f]{6}:")
 
 
 @pytest.fixture
 def submission(request: pytest.FixtureRequest, lab: Lab, lab_session: Lab) -> Iterator[Submission]:
     """What the student handed in for the exercise of this test's mark; the reference, if no submission is named."""
     from pytest_dockerlab.errors import UsageError
+    from pytest_dockerlab.plugin.judging import CHECK, OPEN
 
-    check = request.node.stash.get(_CHECK, None)
+    check = request.node.stash.get(CHECK, None)
     if check is None:
         raise UsageError(
             f"{request.node.nodeid} asks for a submission, of no exercise",
@@ -47,9 +43,9 @@ def submission(request: pytest.FixtureRequest, lab: Lab, lab_session: Lab) -> It
     grading = request.config.pluginmanager.get_plugin(_NAME)
     assert isinstance(grading, Grading)
     opened = grading.desk(lab_session).submission(check.exercise, builds=lab_session, runs=lab)
-    request.node.stash[_OPEN] = opened
+    request.node.stash[OPEN] = opened
     yield opened
-    del request.node.stash[_OPEN]
+    del request.node.stash[OPEN]
 
 
 class Grading:
@@ -58,8 +54,7 @@ class Grading:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._course: Course | None = None
-        self._results: dict[str, Result] = {}
-        self._outcomes: dict[str, Outcome] = {}
+        self._judging: Judging | None = None
         self._desk: Desk | None = None
         self._broken = False
 
@@ -123,6 +118,7 @@ class Grading:
         from pytest_dockerlab.errors import UsageError
         from pytest_dockerlab.exercises.graph import course_of
         from pytest_dockerlab.exercises.mark import read_mark
+        from pytest_dockerlab.plugin.judging import CHECK, Judging
 
         for item in marked:
             marks = list(item.iter_markers(_MARK))
@@ -132,8 +128,8 @@ class Grading:
                 )
             described = (getattr(getattr(item, "function", None), "__doc__", None) or "").strip()
             title = described.splitlines()[0] if described else ""
-            item.stash[_CHECK] = read_mark(item.nodeid, marks[0].args, marks[0].kwargs, title=title)
-        checks = [item.stash[_CHECK] for item in marked]
+            item.stash[CHECK] = read_mark(item.nodeid, marks[0].args, marks[0].kwargs, title=title)
+        checks = [item.stash[CHECK] for item in marked]
         partly = any("::" in argument for argument in self._config.args)
         if wanted is not None and (partly or not checks):
             raise UsageError(
@@ -151,102 +147,40 @@ class Grading:
             known = {check.id for check in checks}
             checks = [replace(check, needs=tuple(need for need in check.needs if need in known)) for check in checks]
             for item, check in zip(marked, checks, strict=True):
-                item.stash[_CHECK] = check
+                item.stash[CHECK] = check
         self._course = course_of(checks)
+        if checks:
+            self._judging = Judging(lambda text: self._desk.plain(text) if self._desk is not None else text)
+            self._config.pluginmanager.register(self._judging, "dockerlab-judging")
 
     def _sort(self, items: list[pytest.Item]) -> None:
         """Each check after what it needs; everything else stays where it is."""
         if self._course is None:
             return
         from pytest_dockerlab.exercises.graph import run_order
+        from pytest_dockerlab.plugin.judging import CHECK
 
-        of_check = {item.stash[_CHECK].id: item for item in items if _CHECK in item.stash}
-        places = [place for place, item in enumerate(items) if _CHECK in item.stash]
-        for place, check in zip(places, run_order(item.stash[_CHECK] for item in of_check.values()), strict=True):
+        of_check = {item.stash[CHECK].id: item for item in items if CHECK in item.stash}
+        places = [place for place, item in enumerate(items) if CHECK in item.stash]
+        for place, check in zip(places, run_order(item.stash[CHECK] for item in of_check.values()), strict=True):
             items[place] = of_check[check.id]
-
-    # Each check's end -------------------------------------------------------------------------------------------------
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        if (check := item.stash.get(_CHECK, None)) is None:
-            return
-        from pytest_dockerlab.exercises.score import held_back
-
-        # A need that did not run in this process (-k, another worker) is not known to have failed.
-        known = replace(check, needs=tuple(need for need in check.needs if need in self._outcomes))
-        if (held := held_back(known, self._outcomes)) is not None:
-            self._outcomes[check.id] = held
-            which = [need for need in known.needs if self._outcomes[need] != "passed"]
-            said = {"failed": "failed", "blocked": "is blocked", "not_gradable": "is not gradable"}
-            why = ", ".join(f"{need}, which {said[self._outcomes[need]]}" for need in which)
-            item.add_marker(pytest.mark.skip(reason=f"blocked: {check.id} needs {why}"))
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(
-        self, item: pytest.Item, call: pytest.CallInfo[None]
-    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        report = yield
-        check = item.stash.get(_CHECK, None)
-        if check is not None and self._outcomes.get(check.id, "passed") == "passed":
-            if call.excinfo is not None:
-                self._note(self._failed(item, check.id, call.excinfo.value, call.duration))
-            elif call.when == "call":
-                from pytest_dockerlab.exercises.faults import result_of
-
-                self._note(result_of(check.id, None, seconds=call.duration))
-        return report
-
-    def _note(self, result: Result) -> None:
-        self._results[result.check] = result
-        self._outcomes[result.check] = result.outcome
-
-    def _failed(self, item: pytest.Item, check: str, error: BaseException, seconds: float) -> Result:
-        from pytest_dockerlab.exercises.faults import result_of
-        from pytest_dockerlab.exercises.model import Result
-        from pytest_dockerlab.findings import CheckFailed
-
-        if isinstance(error, pytest.skip.Exception):
-            return Result(check=check, outcome="not_gradable", message=f"the check was skipped: {error}")
-        if isinstance(error, pytest.fail.Exception) and item.get_closest_marker("requires") and not self._started(item):
-            return Result(check=check, outcome="not_gradable", message=f"the engine is not fit for it: {error}")
-        run = known_run(item.config)
-        fault = run.fault(error, getattr(item, "fixturenames", ())) if run is not None else None
-        opened = item.stash.get(_OPEN, None)
-        printed = b""
-        if opened is not None and fault is None:
-            printed = opened.printed()
-            if overruns := opened.overruns:
-                error = CheckFailed(overruns)
-        found = result_of(check, fault or error, output=printed, seconds=seconds)
-        plain = partial(self._plain, opened)
-        findings = tuple(each.mapped(plain) for each in found.findings)
-        return replace(found, message=plain(found.message), output=plain(found.output), findings=findings)
-
-    def _started(self, item: pytest.Item) -> bool:
-        """Whether the test itself, or a fixture of it, had begun: what fails before that is ours (``requires``)."""
-        return bool(getattr(item, "funcargs", {}))
-
-    def _plain(self, opened: Submission | None, text: str) -> str:
-        text = opened.plain(text) if opened is not None else text
-        text = self._desk.plain(text) if self._desk is not None else text
-        return _MADE_UP.sub("", text)
 
     # The end of all ---------------------------------------------------------------------------------------------------
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        path = self._wanted() if self._course is not None else None
-        if path is None or self._broken or hasattr(session.config, "workerinput"):
+        if self._course is None or (path := self._wanted()) is None:
             return
-        assert self._course is not None
+        if self._broken or hasattr(session.config, "workerinput"):
+            return
         from pytest_dockerlab.exercises.score import score
         from pytest_dockerlab.reports.formats import render
 
         run = run_of(self._config)
         reason = str(failure) if (failure := run.door.failure) is not None else ""
         student = run.settings.submission.name if run.settings.submission else "reference"
-        graded = score(self._course, self._results.values(), student=student, reason=reason)
+        results = self._judging.results.values() if self._judging is not None else ()
+        graded = score(self._course, results, student=student, reason=reason)
         _write(path, render("json", graded))
 
 

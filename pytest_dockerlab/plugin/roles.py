@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_dockerlab.plugin.current import LABS, known_run, run_of
+from pytest_dockerlab.plugin.current import known_run, needs_engine, run_of
 
 if TYPE_CHECKING:
     from pytest_dockerlab.errors import LabError
@@ -19,15 +19,9 @@ __all__ = ["Leader", "Tests", "Worker"]
 
 # Options that collect tests and run none.
 _DRY = ("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test")
-_MARKS = ("row", "requires", "platforms")
+_MARKS = {"row", "requires", "platforms"}
 # After these, a process of the run may have been anywhere in its work.
 _BROKEN = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
-
-
-def needs_engine(item: pytest.Item) -> bool:
-    """Whether a test uses a lab, or asks for something of the engine."""
-    names = getattr(item, "fixturenames", ())  # not every kind of item has fixtures
-    return not LABS.keys().isdisjoint(names) or item.get_closest_marker("requires") is not None
 
 
 def begin(session: pytest.Session) -> LabError | None:
@@ -41,7 +35,7 @@ def begin(session: pytest.Session) -> LabError | None:
         return None
     if session.testsfailed and not options.continue_on_collection_errors:
         return None
-    marked = [item for item in session.items if any(item.get_closest_marker(name) for name in _MARKS)]
+    marked = [item for item in session.items if not _MARKS.isdisjoint(mark.name for mark in item.iter_markers())]
     wanted = any(needs_engine(item) for item in session.items)
     if not marked and not wanted:
         return None
@@ -61,7 +55,10 @@ def begin(session: pytest.Session) -> LabError | None:
 
 
 class Tests:
-    """Registered in each process; does something only where tests use labs, or fail."""
+    """Registered in each process; does something only where tests use labs, or fail.
+
+    What is done about each test of such a run is `each.py`'s.
+    """
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         if "lab_platform" not in metafunc.fixturenames:
@@ -73,28 +70,6 @@ class Tests:
             axis.parametrize(metafunc, run_of(metafunc.config).named)
         except UsageError as error:
             raise pytest.UsageError(str(error)) from error
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        if (run := known_run(item.config)) is None or not run.axis.begun:
-            return
-        from pytest_dockerlab.plugin import axis, marks
-
-        platform = run.axis.chosen(axis.param_of(item))
-        if item.get_closest_marker("row") is not None:
-            from pytest_dockerlab.plugin.summary import place
-
-            marks.record_place(item, place(run.engine.info), run.axis.title(platform))
-        if not needs_engine(item) or item.get_closest_marker("skip") is not None:
-            return
-        reason, fails = run.axis.refusal(platform)
-        if not reason and item.get_closest_marker("requires") is not None:
-            reason, fails = marks.judged(item, run.axis.capabilities(platform), run.settings)
-        if reason and fails:
-            pytest.fail(reason, pytrace=False)
-        if reason:
-            # By a mark, so that the report names the test's place and not this one.
-            item.add_marker(pytest.mark.skip(reason=reason))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -123,10 +98,6 @@ class Tests:
                     # Every other test would only say the same, one after another.
                     item.session.shouldstop = str(lost)
         return report
-
-    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
-        if (run := known_run(item.config)) is not None:
-            run.note_bases()
 
     def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> list[str] | None:
         if op != "==" or not isinstance(left, tuple):
@@ -223,14 +194,6 @@ class Leader:
                 learned.save(self._config, run.tally.learned)
             if run.tally.trouble and session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_report_teststatus(self, report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
-        if report.failed and report.when == "call":
-            from pytest_dockerlab.plugin.evidence import is_marked
-
-            return ("error", "E", "ERROR") if is_marked(report) else None
-        return None
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if not self._engines or (run := known_run(self._config)) is None:
