@@ -25,6 +25,7 @@ from pytest_dockerlab.engine.build_stream import send_build
 from pytest_dockerlab.engine.content import Turn, content_key, resolved_bases
 from pytest_dockerlab.engine.context import pack, plan_context, read_dockerfile
 from pytest_dockerlab.errors import BuildFailed, CapabilityMissing, DiskFull, LabError, NotFound, UsageError
+from pytest_dockerlab.platforms import same
 
 if TYPE_CHECKING:
     from pytest_dockerlab.engine.engine import Engine
@@ -177,7 +178,18 @@ def _build(
         raise failure_of(dockerfile, _unnested(trace) if folder else trace, reader.failed_source)
     if outcome.lost or not trace.image_id:
         raise lost(engine, trace, running, outcome.lost)
+    if builder != "buildkit" and not spec.no_cache and _of_another_platform(engine, spec, trace):
+        return _build(engine, replace(spec, no_cache=True), on_progress, turn, {})
     return _with_store_id(engine, spec, trace)
+
+
+def _of_another_platform(engine: Engine, spec: BuildSpec, trace: BuildTrace) -> bool:
+    """Whether Buildah or the classic builder took another platform's image for this one's.
+
+    They know a step in their cache by what is below it, which for the first one of FROM scratch is nothing on any
+    platform (buildah:imagebuildah/stage_executor.go, intermediateImageExists; moby 20.10: image/cache).
+    """
+    return not same(engine.images.get(trace.image_id).platform, spec.platform or engine.info.platform)
 
 
 def load_dockerfile(spec: BuildSpec) -> Dockerfile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from pytest_dockerlab import (
     assert_workdir,
 )
 from pytest_dockerlab.build.spec import BuilderName
+from pytest_dockerlab.platforms import Platform, same
 
 pytestmark = pytest.mark.proves("build")
 
@@ -79,6 +81,19 @@ def test_a_target_ends_the_build_at_its_stage(lab: Lab, builder: BuilderName) ->
     assert_file(small, "/taken", "made\n")
     assert small.base.layers == ()
     assert_no_file(lab.build(text, target="tools", builder=builder), "/never")
+
+
+def test_no_platform_gets_another_ones_image(lab: Lab, builder: BuilderName, tmp_path: Path) -> None:
+    """A build for one platform is no other one's, though their steps and files are the same."""
+    (tmp_path / "Dockerfile").write_text(f"FROM scratch\nLABEL of={tmp_path.name}\nCOPY Dockerfile /\n")
+    own = lab.engine.info.platform
+    other = "linux/amd64" if own.architecture == "arm64" else "linux/arm64"
+    # The classic builder can't begin another platform's image from scratch, and says so.
+    refused = (BuildFailed,) if builder == "classic" else ()
+    for platform in (None, other, None):
+        with contextlib.suppress(*refused):
+            built = lab.build(tmp_path, platform=platform, builder=builder)
+            assert same(built.image.platform, Platform.parse(platform) if platform else own)
 
 
 def test_a_failing_run_is_told_with_step_line_and_exit_code(lab: Lab, builder: BuilderName) -> None:

@@ -11,6 +11,7 @@ import requests
 
 from pytest_dockerlab import (
     BaseImageMissing,
+    Build,
     Image,
     Lab,
     NotFound,
@@ -21,6 +22,9 @@ from pytest_dockerlab import (
 )
 from pytest_dockerlab.image.archive import open_images
 from pytest_dockerlab.image.random import random_image
+from pytest_dockerlab.platforms import same
+
+BOTH = ("linux/amd64", "linux/arm64")
 
 pytestmark = [pytest.mark.proves("registry"), pytest.mark.requires("loopback_registry")]
 
@@ -93,6 +97,42 @@ def publish(registry: Registry, repository: str, tag: str, index: str, blobs: Ma
             else:
                 upload = session.post(f"{base}/blobs/uploads/").headers["Location"]
                 session.put(upload, params={"digest": digest}, data=content).raise_for_status()
+
+
+@pytest.fixture
+def several(lab: Lab, tmp_path: Path) -> dict[str, Build]:
+    """An image for each of two platforms."""
+    built = {}
+    for platform in BOTH:
+        (tmp_path / "Dockerfile").write_text(f"FROM scratch\nENV OF={platform}\nCOPY Dockerfile /\n")
+        built[platform] = lab.build(tmp_path, platform=platform)
+    return built
+
+
+def test_a_name_for_several_platforms_gives_each_pull_its_own(lab: Lab, several: dict[str, Build]) -> None:
+    """A pull gets its platform's image of a name that stands for several."""
+    registry = lab.registry()
+    digests = registry.push_list("team/several:1", *several.values())
+    rows = registry.manifest("team/several", "1")["manifests"]
+    assert {row["digest"]: row["platform"]["architecture"] for row in rows} == {
+        digest: platform.architecture for platform, digest in digests.items()
+    }
+    name = registry.name("team/several:1")
+    for platform in (*BOTH, *reversed(BOTH)):
+        lab.pull(name, platform=platform)
+        image = lab.engine.images.get(name)
+        assert (str(image.platform), image.config.env["OF"]) == (platform, platform)
+
+
+def test_a_pull_for_another_platform_leaves_the_name(lab: Lab, registry: Registry, several: dict[str, Build]) -> None:
+    """A base for another platform comes beside the engine's own, whose name stays."""
+    registry.push_list("team/beside:1", *several.values())
+    name, own = registry.name("team/beside:1"), lab.engine.info.platform
+    lab.pull(name)
+    for platform in BOTH:
+        lab.pull(name, platform=platform)
+        assert lab.image(name, platform=platform).config.env["OF"] == platform
+        assert same(lab.engine.images.get(name).platform, own)
 
 
 def test_what_the_registry_lacks_is_not_found(lab: Lab, registry: Registry) -> None:
