@@ -218,7 +218,7 @@ class Api:
             if limit is not None:
                 return self.late(about, limit)
             self.pulse.suspect()
-        return unreachable(error, self.endpoint.url, self.endpoint.name, self.endpoint.source)
+        return unreachable(error, self.endpoint.url, self.endpoint.name, self.endpoint.source, self.endpoint.tls)
 
     def late(self, about: str, limit: float, remedy: str = "give it a longer timeout") -> EngineError | WaitTimedOut:
         """The error for something that is not done after ``limit`` seconds: the engine's doing, if it does not answer.

@@ -175,7 +175,9 @@ def _candidate(endpoint: Endpoint, answer: Answer) -> Candidate:
 
 
 def _unreachable(endpoint: Endpoint, answer: Answer) -> EngineUnreachable:
-    remedy = _UNREACHABLE.get(endpoint.source, f"start that engine, or correct or remove {endpoint.source}")
+    remedy = answer.remedy or _UNREACHABLE.get(
+        endpoint.source, f"start that engine, or correct or remove {endpoint.source}"
+    )
     return EngineUnreachable(
         f"{endpoint.source} names the engine {endpoint.url!r}, which does not answer: {answer.reason}", remedy=remedy
     )
@@ -221,7 +223,10 @@ def _tls(environ: Mapping[str, str], url: str) -> Tls | None:
     if not url.startswith("tcp://") or not (verify or folder):
         return None
     place = Path(folder) if folder else Path(environ.get("HOME") or Path.home()) / ".docker"
-    return Tls(ca=str(place / "ca.pem"), cert=str(place / "cert.pem"), key=str(place / "key.pem"), verify=bool(verify))
+    ca, cert, key = (place / name for name in ("ca.pem", "cert.pem", "key.pem"))
+    # An engine may want no certificate of ours, and whoever doesn't verify needs none of its authority.
+    ours = (str(cert), str(key)) if cert.exists() or key.exists() else ("", "")
+    return Tls(ca=str(ca) if verify or ca.exists() else "", cert=ours[0], key=ours[1], verify=bool(verify))
 
 
 def _known(environ: Mapping[str, str]) -> Iterator[Endpoint]:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import docker
 import docker.errors
+import requests.utils
 from docker.tls import TLSConfig
 
 from pytest_dockerlab.engine.api import Api, OnePool, at_least
@@ -181,11 +182,16 @@ def _client(endpoint: Endpoint, way: Endpoint, version: str, timeout: float) -> 
             remedy="write unix:///path, tcp://host:port or ssh://user@host",
         ) from error
     except TRANSPORT_ERRORS as error:
-        raise unreachable(error, endpoint.url, endpoint.name, endpoint.source) from error
+        raise unreachable(error, endpoint.url, endpoint.name, endpoint.source, endpoint.tls) from error
     # Compressing what goes over a socket of the same machine only costs both sides time.
     client.api.headers["Accept-Encoding"] = "identity"
     if way.socket:
         # No proxy and no .netrc leads to a socket; looking for them takes a third of a small request's time.
         client.api.trust_env = False
         client.api.mount("http+docker://", OnePool(f"http+unix://{way.socket}", max_pool_size=_CONNECTIONS))
+    elif endpoint.tls is not None:
+        # requests would believe REQUESTS_CA_BUNDLE, which is of the web's authorities, over the engine's own
+        # (requests: Session.merge_environment_settings). Proxies are what else it takes from there.
+        client.api.proxies.update(requests.utils.get_environ_proxies(client.api.base_url))
+        client.api.trust_env = False
     return client

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
+import ssl
 import struct
 import time
 from types import TracebackType
@@ -22,6 +23,8 @@ STDOUT, STDERR = 1, 2
 _LAST_STREAM = 3  # the engine's own errors
 _HEADER = struct.Struct(">B3sL")
 _CHUNK = 64 * 1024
+# Nothing came, or went, though the socket was ready: it may be ready for half a record of TLS.
+_AGAIN = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class Frames:
@@ -76,8 +79,9 @@ class Duplex:
         self._socket: Any = reader.raw._sock
         self._fd: int = reader.fileno()
         self._socket.setblocking(False)
-        early = reader.peek()
-        self._early = reader.read1(len(early)) if early else b""
+        self._early = b""
+        with contextlib.suppress(*_AGAIN):  # a plain socket that has nothing yet peeks nothing
+            self._early = reader.read1(len(reader.peek()))
         self._closed = False
 
     def receive(self, timeout: float | None) -> bytes:
@@ -95,7 +99,7 @@ class Duplex:
                 self._poll(select.POLLIN, deadline)
             try:
                 return bytes(self._socket.recv(_CHUNK))
-            except (BlockingIOError, InterruptedError, _ssl_wait()):
+            except _AGAIN:
                 continue
             except ConnectionError:
                 return b""  # the other side is gone: that is the stream's end
@@ -116,7 +120,7 @@ class Duplex:
         """Send what fits now, and say how much that was."""
         try:
             return int(self._socket.send(data))
-        except (BlockingIOError, InterruptedError, _ssl_wait()):
+        except _AGAIN:
             return 0
 
     def ready(self, *, write: bool, timeout: float | None) -> tuple[bool, bool]:
@@ -181,9 +185,3 @@ class Duplex:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _ssl_wait() -> type[OSError]:
-    import ssl
-
-    return ssl.SSLWantReadError

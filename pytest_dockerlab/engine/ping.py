@@ -11,9 +11,13 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from pytest_dockerlab.engine.endpoint import Endpoint, Tls
+from pytest_dockerlab.engine.tls import context, explained, missing_file
 from pytest_dockerlab.engine.tunnel import ssh_command
 
-__all__ = ["Answer", "UnixConnection", "ask", "connection", "ping"]
+__all__ = ["NO_ANSWER", "Answer", "UnixConnection", "ask", "connection", "ping"]
+
+#: How the reason of an engine begins that took the question, and said nothing.
+NO_ANSWER = "no answer"
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -36,10 +40,15 @@ class UnixConnection(http.client.HTTPConnection):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """Whether an engine answered, and what was in the way if it did not."""
+    """Whether an engine answered, and what was in the way if it did not.
+
+    Attributes:
+        remedy: what to do, where that is known better than by whoever asked.
+    """
 
     ok: bool
     reason: str
+    remedy: str = ""
 
 
 def ask(path: str, method: str, target: str, *, timeout: float = 5.0) -> tuple[int, bytes]:
@@ -58,6 +67,8 @@ def ping(endpoint: Endpoint, *, timeout: float = 3.0) -> Answer:
         timeout: seconds.
     """
     parts = urlsplit(endpoint.url)
+    if endpoint.tls is not None and (path := missing_file(endpoint.tls)):
+        return _explained(path, endpoint)
     try:
         if parts.scheme == "unix":
             status, body = ask(endpoint.socket, "GET", "/_ping", timeout=timeout)
@@ -74,14 +85,15 @@ def ping(endpoint: Endpoint, *, timeout: float = 3.0) -> Answer:
     except ConnectionRefusedError:
         return Answer(ok=False, reason="nobody listens there")
     except TimeoutError:
-        return Answer(ok=False, reason=f"no answer within {timeout:g} s")
+        return Answer(ok=False, reason=f"{NO_ANSWER} within {timeout:g} s")
     except ssl.SSLError as error:
-        return Answer(ok=False, reason=f"TLS: {error.reason or error}")
+        return _explained(str(error), endpoint, f"TLS: {error.reason or error}")
     except (OSError, ValueError, http.client.HTTPException) as error:
         return Answer(ok=False, reason=str(error) or type(error).__name__)
     if status == 200:
         return Answer(ok=True, reason="answers")
-    return Answer(ok=False, reason=f"answers {status}, which no engine does: {body[:80].decode(errors='replace')!r}")
+    said = body[:80].decode(errors="replace")
+    return _explained(said, endpoint, f"answers {status}, which no engine does: {said!r}")
 
 
 def connection(endpoint: Endpoint, timeout: float) -> http.client.HTTPConnection | None:
@@ -97,28 +109,26 @@ def connection(endpoint: Endpoint, timeout: float) -> http.client.HTTPConnection
         return None
     host = parts.hostname or "localhost"
     if endpoint.tls is not None or parts.scheme == "https":
-        context = _context(endpoint.tls or Tls())
-        return http.client.HTTPSConnection(host, parts.port or 2376, timeout=timeout, context=context)
+        made = context(endpoint.tls or Tls())
+        return http.client.HTTPSConnection(host, parts.port or 2376, timeout=timeout, context=made)
     return http.client.HTTPConnection(host, parts.port or 2375, timeout=timeout)
+
+
+def _explained(said: str, endpoint: Endpoint, otherwise: str = "") -> Answer:
+    reason, remedy = explained(said, endpoint.tls)
+    return Answer(ok=False, reason=reason or otherwise, remedy=remedy)
 
 
 def _ping_tcp(endpoint: Endpoint, timeout: float) -> tuple[int, bytes]:
     opened = connection(endpoint, timeout)
     assert opened is not None
     with contextlib.closing(opened):
-        opened.request("GET", "/_ping")
+        opened.connect()
+        # One that refuses our certificate says so only now, and may have hung up by then.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            opened.request("GET", "/_ping")
         response = opened.getresponse()
         return response.status, response.read()
-
-
-def _context(tls: Tls) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=tls.ca or None)
-    if not tls.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if tls.cert:
-        context.load_cert_chain(tls.cert, tls.key or None)
-    return context
 
 
 def _ping_ssh(url: str, timeout: float) -> Answer:
@@ -130,7 +140,7 @@ def _ping_ssh(url: str, timeout: float) -> Answer:
     except FileNotFoundError:
         return Answer(ok=False, reason="the ssh program is not installed")
     except subprocess.TimeoutExpired:
-        return Answer(ok=False, reason=f"no answer over ssh within {timeout:g} s")
+        return Answer(ok=False, reason=f"{NO_ANSWER} over ssh within {timeout:g} s")
     if b" 200 " in done.stdout.split(b"\r\n")[0]:
         return Answer(ok=True, reason="answers")
     last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"ssh ended with {done.returncode}"]

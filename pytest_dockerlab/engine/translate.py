@@ -10,6 +10,8 @@ import docker.errors
 import requests.exceptions
 import urllib3.exceptions
 
+from pytest_dockerlab.engine.endpoint import Tls
+from pytest_dockerlab.engine.tls import explained
 from pytest_dockerlab.errors import (
     BaseImageMissing,
     Conflict,
@@ -211,10 +213,13 @@ def is_timeout(error: BaseException) -> bool:
     return any(isinstance(arg, urllib3.exceptions.TimeoutError) for arg in error.args)
 
 
-def unreachable(error: BaseException, url: str, name: str, source: str) -> EngineUnreachable:
+def unreachable(error: BaseException, url: str, name: str, source: str, tls: Tls | None = None) -> EngineUnreachable:
     """The connection failed: say where to, why in plain words, and what named the place."""
     text = str(error)
-    if "Permission denied" in text or isinstance(error, PermissionError):
+    reason, remedy = explained(text, tls)
+    if reason:
+        pass
+    elif "Permission denied" in text or isinstance(error, PermissionError):
         reason, remedy = "permission denied", "join the group that owns the socket (often `docker`), or run as root"
     elif "No such file" in text:
         reason, remedy = "no such socket", "start the engine, or correct the address"

@@ -234,9 +234,11 @@ def test_a_context_carries_its_certificates(home: Path) -> None:
 
 def test_docker_cert_path_goes_with_tcp_only(home: Path) -> None:
     """As docker's own program reads it."""
-    environ = {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": "/certs"}
+    environ = {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(home)}
+    assert discovery._tls(environ, "tcp://far:2376") == Tls(ca=f"{home}/ca.pem"), "a certificate is not always wanted"
+    (home / "cert.pem").touch()
     assert discovery._tls(environ, "tcp://far:2376") == Tls(
-        ca="/certs/ca.pem", cert="/certs/cert.pem", key="/certs/key.pem", verify=True
+        ca=f"{home}/ca.pem", cert=f"{home}/cert.pem", key=f"{home}/key.pem", verify=True
     )
     assert discovery._tls(environ, "unix:///x") is None
     assert discovery._tls({}, "tcp://far:2375") is None

@@ -30,16 +30,20 @@ def until(true: Callable[[], object], what: str, within: float = PATIENCE) -> No
 
 
 class Mortal:
-    """A dockerd without a keeper: it can be stopped and started again, as an engine of the system's is."""
+    """A dockerd without a keeper: it can be stopped and started again, as an engine of the system's is.
 
-    def __init__(self) -> None:
+    Args:
+        make: the process over a slot.
+    """
+
+    def __init__(self, make: Callable[[Slot], Dockerd] = Dockerd) -> None:
         self._lock: SlotLock = acquire()
         self.slot: Slot = self._lock.slot
         self._daemon: Dockerd
         try:
             clean(self.slot)
             self.slot.run.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._daemon = Dockerd(self.slot)
+            self._daemon = make(self.slot)
             self._daemon.prepare()
             self._daemon.start(())
             self._empty()
