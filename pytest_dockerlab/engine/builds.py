@@ -159,25 +159,26 @@ def _build(
             on_progress=on_progress,
             watch=guard,
         )
-    running = reader.running
-    trace = reader.trace(round(time.monotonic() - started, 3))
-    trace = replace(
-        trace,
-        warnings=(*warnings, *trace.warnings),
-        context_files=packed.summary.files,
-        context_bytes=packed.summary.bytes,
-        steps=tuple(ran.get(at, step) if step.cached else step for at, step in enumerate(trace.steps)),
-    )
-    if isinstance(reader, TextReader):
-        ran |= reader.ran
-    if guard is not None:
-        guard.judge(dockerfile, trace, running)
-    if outcome.timed_out and (trace.error or not trace.image_id):  # else it ended just in time
-        raise timed_out(spec, dockerfile, trace, running)
-    if trace.error:
-        raise failure_of(dockerfile, _unnested(trace) if folder else trace, reader.failed_source)
-    if outcome.lost or not trace.image_id:
-        raise lost(engine, trace, running, outcome.lost)
+        # Still in its turn, which a failure tells the next ones about.
+        running = reader.running
+        trace = reader.trace(round(time.monotonic() - started, 3))
+        trace = replace(
+            trace,
+            warnings=(*warnings, *trace.warnings),
+            context_files=packed.summary.files,
+            context_bytes=packed.summary.bytes,
+            steps=tuple(ran.get(at, step) if step.cached else step for at, step in enumerate(trace.steps)),
+        )
+        if isinstance(reader, TextReader):
+            ran |= reader.ran
+        if guard is not None:
+            guard.judge(dockerfile, trace, running)
+        if outcome.timed_out and (trace.error or not trace.image_id):  # else it ended just in time
+            raise timed_out(spec, dockerfile, trace, running)
+        if trace.error:
+            raise failure_of(dockerfile, _unnested(trace) if folder else trace, reader.failed_source)
+        if outcome.lost or not trace.image_id:
+            raise lost(engine, trace, running, outcome.lost)
     if builder != "buildkit" and not spec.no_cache and _of_another_platform(engine, spec, trace):
         return _build(engine, replace(spec, no_cache=True), on_progress, turn, {})
     return _with_store_id(engine, spec, trace)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pytest_dockerlab.errors import Conflict, LabError, UsageError
 from pytest_dockerlab.lab.asked import BuildOrder
 from pytest_dockerlab.lab.build import Build
 from pytest_dockerlab.lab.names import own_name, own_repository
+from pytest_dockerlab.lab.prefetch import Item, Prefetch
 
 if TYPE_CHECKING:
     from pytest_dockerlab.engine.content import Turn
@@ -42,15 +42,12 @@ def may_be_built_ahead(order: BuildOrder) -> bool:
     return plain and not (about_the_cache or from_elsewhere)
 
 
-@dataclass(slots=True, eq=False)
-class _Item:
-    order: BuildOrder
-    name: str
-    state: Literal["ordered", "building", "built", "failed"] = "ordered"
-    wanted: bool = True
-    content: str = ""
-    build: Build | None = None
-    settled: threading.Event = field(default_factory=threading.Event)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Built:
+    """An image, and a digest of what it was built of."""
+
+    build: Build
+    content: str
 
 
 class Prebuilt:
@@ -86,18 +83,14 @@ class Prebuilt:
         self._builder = builder if builder.turn is None else replace(builder, turn=partial(self._in_turn, builder.turn))
         self._remover = remover
         self._release = release
-        self._on_built = on_built
         self._repository = own_repository(run)
         self._numbers = itertools.count(1)
-        self._items: list[_Item] = []
+        self._built = Prefetch("dockerlab-builder", self._build, self._discard, self._next, on_made=on_built)
         # Building these ahead is no use.
         self._failed: list[BuildOrder] = []
+        # Builds of the tests' own that go on.
         self._own = 0
-        self._busy = False
-        self._thread: threading.Thread | None = None
         self._cut: Callable[[], None] = lambda: None
-        self._changed = threading.Condition()
-        self._closed = False
 
     # What will be needed
 
@@ -106,46 +99,22 @@ class Prebuilt:
 
         What is there or being built already counts; what is no longer wanted is removed.
         """
-        with self._changed:
-            if self._closed:
-                return
-            # What comes after one that only its test can build has to wait for that.
-            able = list(itertools.takewhile(lambda order: order not in self._failed, orders))[:_MOST]
-            left, kept = list(self._items), list[_Item]()
-            for order in able:
-                item = next((item for item in left if item.order == order), None)
-                if item is not None:
-                    left.remove(item)
-                else:
-                    item = _Item(order, own_name(self._repository, order.source, next(self._numbers)))
-                kept.append(item)
-            self._items = kept
-            if self._thread is None and kept:
-                self._thread = threading.Thread(target=self._build_all, name="dockerlab-builder", daemon=True)
-                self._thread.start()
-            self._changed.notify_all()
-        for item in left:
-            self._drop(item)
+        # What comes after one that only its test can build has to wait for that.
+        able = list(itertools.takewhile(lambda order: order not in self._failed, orders))[:_MOST]
+        self._built.order(able, room=_MOST)
 
     def name(self, order: BuildOrder) -> str:
         """What the next image of this order is called, ``""`` while there is none."""
-        with self._changed:
-            item = next((item for item in self._items if item.order == order), None)
-            return item.name if item is not None and item.state == "built" else ""
+        with self._built.changed:
+            item = next((item for item in self._built.items if item.order == order), None)
+            return item.thing.build.name if item is not None and item.thing is not None else ""
 
     def close(self) -> None:
         """Stop building, and have removed what nobody asked for; the remover is closed after this."""
-        with self._changed:
-            self._closed = True
-            items, self._items = self._items, []
-            self._changed.notify_all()
-        for item in items:
-            self._drop(item)
+        self._built.close()
         deadline = time.monotonic() + _PATIENCE
-        while self._thread is not None and self._thread.is_alive() and time.monotonic() < deadline:
-            if self._busy:
-                self._cut()  # again and again: it may have been about to send its request
-            self._thread.join(0.2)
+        while not self._built.join(0.2) and time.monotonic() < deadline:
+            self._cut()  # again and again: it may have been about to send its request
 
     # What is needed now
 
@@ -155,100 +124,64 @@ class Prebuilt:
         Args:
             content: a digest of what would be built now.
         """
-        with self._changed:
-            item = next((item for item in self._items if item.order == order), None)
-            if item is None:
-                return None
-            self._items.remove(item)
-            if item.state == "ordered":
-                item.wanted = False
-                return None
+        built = self._built.take(order)
+        if built is None:
+            return None
         try:
-            item.settled.wait()
-            if item.build is not None and self._same(item, item.build, content):
-                return item.build
+            there = self._engine.images.id(built.build.name) == built.build.image.id
+            if there and content(order) == built.content:
+                return built.build
+        except LabError:
+            pass  # the build itself will say what is wrong
         except BaseException:  # Ctrl-C: nobody will use it
-            self._drop(item)
+            self._discard(built)
             raise
-        self._drop(item)
+        self._discard(built)
         return None
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """Nothing is built ahead while this is open; what has begun is waited for."""
-        with self._changed:
+        with self._built.changed:
             self._own += 1
-            self._changed.wait_for(lambda: not self._busy)
+            self._built.changed.wait_for(lambda: not self._built.making)
         try:
             yield
         finally:
-            with self._changed:
+            with self._built.changed:
                 self._own -= 1
-                self._changed.notify_all()
-
-    def _same(self, item: _Item, build: Build, content: Callable[[BuildOrder], str]) -> bool:
-        try:
-            return self._engine.images.id(item.name) == build.image.id and content(item.order) == item.content
-        except LabError:
-            return False  # the build itself will say what is wrong
+                self._built.changed.notify_all()
 
     # Building
+
+    def _next(self, items: Sequence[Item[BuildOrder, _Built]]) -> Item[BuildOrder, _Built] | None:
+        item = next((item for item in items if item.state != "made"), None)
+        return item if item is not None and item.state == "ordered" and not self._own else None
+
+    def _build(self, order: BuildOrder) -> _Built:
+        self._cut = self._engine.api.cutter()
+        name = own_name(self._repository, order.source, next(self._numbers))
+        try:
+            content = self._builder.content(order)
+            return _Built(build=self._builder.build(order, (name,)), content=content)
+        except Exception:
+            self._failed.append(order)
+            self._remove(name)
+            raise
 
     @contextlib.contextmanager
     def _in_turn(self, turn: Turn, content: str) -> Iterator[None]:
         with turn(content):
-            if self._closed:
+            if self._built.closed:
                 raise UsageError("the run has ended", remedy="build in time")
             yield
 
-    def _build_all(self) -> None:
-        self._cut = self._engine.api.cutter()
-        while (item := self._next()) is not None:
-            self._make(item)
+    def _discard(self, built: _Built) -> None:
+        self._release((built.build.name,))
+        self._remove(built.build.name)
 
-    def _next(self) -> _Item | None:
-        with self._changed:
-            while not self._closed:
-                item = next((item for item in self._items if item.state != "built"), None)
-                if item is not None and item.state == "ordered" and not self._own:
-                    item.state, self._busy = "building", True
-                    return item
-                self._changed.wait()
-            return None
-
-    def _make(self, item: _Item) -> None:
-        try:
-            item.content = self._builder.content(item.order)
-            item.build = self._builder.build(item.order, (item.name,))
-        except Exception:  # whatever it is, the test that asks for it will see it
-            item.build = None
-        with self._changed:
-            item.state = "built" if item.build is not None else "failed"
-            if item.build is None:
-                self._failed.append(item.order)
-            unwanted = item.build is None or not item.wanted
-            self._busy = False
-            self._changed.notify_all()
-        if unwanted:
-            self._remove(item)
-        item.settled.set()
-        if not unwanted:
-            self._on_built()
-
-    def _drop(self, item: _Item) -> None:
-        with self._changed:
-            item.wanted = False
-            if item.state == "ordered":
-                item.state = "failed"
-                item.settled.set()
-            built = item.state == "built"
-        # One that is being built is removed by its builder.
-        if built:
-            self._release((item.name,))
-            self._remove(item)
-
-    def _remove(self, item: _Item) -> None:
-        self._remover.submit(f"image {item.name}, built ahead", partial(_take_off, self._engine, item.name))
+    def _remove(self, name: str) -> None:
+        self._remover.submit(f"image {name}, built ahead", partial(_take_off, self._engine, name))
 
 
 def _take_off(engine: Engine, name: str) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pytest_dockerlab.errors import LabError
+from pytest_dockerlab.lab.prefetch import Item, Prefetch
 from pytest_dockerlab.run.ahead import Bounds, age_limit, as_good_as_new, may_be_ahead
 from pytest_dockerlab.run.spec import RunSpec
 from pytest_dockerlab.run.state import state_of
@@ -63,15 +63,14 @@ class Prepared:
     warnings: tuple[str, ...]
 
 
-@dataclass(slots=True, eq=False)
-class _Item:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    """A container that was started, and when."""
+
     order: Order
-    state: Literal["ordered", "making", "made", "failed"] = "ordered"
-    wanted: bool = True
-    id: str = ""
-    warnings: tuple[str, ...] = ()
-    since: float = 0.0
-    settled: threading.Event = field(default_factory=threading.Event)
+    id: str
+    warnings: tuple[str, ...]
+    since: float
 
 
 class Stock:
@@ -97,14 +96,11 @@ class Stock:
         self._remover = remover
         self._bounds = bounds or Bounds.of(engine.info.cpus, engine.info.memory)
         self._clock = clock
-        self._items: list[_Item] = []
+        self._made = Prefetch("dockerlab-maker", self._make, self._remove, _next, makers=_MAKERS)
         # Making these ahead is no use: they failed, or were once too often not asked for, or too late.
         self._failed: list[RunSpec] = []
         self._stale: list[RunSpec] = []
         self._asked: list[Asked] = []
-        self._threads: list[threading.Thread] = []
-        self._changed = threading.Condition()
-        self._closed = False
 
     # What will be needed
 
@@ -113,40 +109,16 @@ class Stock:
 
         What is there or being made already counts; what is no longer wanted is removed.
         """
-        with self._changed:
-            if self._closed:
-                return
-            left, old = self._by_age()
-            able = [order for order in orders if may_be_ahead(order.spec) and not self._useless(order.spec)]
-            fitting = len(list(self._bounds.fitting(order.spec for order in able)))
-            kept: list[_Item] = []
-            for number, order in enumerate(able):
-                item = next((item for item in left if item.order == order), None)
-                if item is not None:
-                    left.remove(item)
-                elif number < fitting:
-                    item = _Item(order)
-                else:
-                    continue
-                kept.append(item)
-            self._items = kept
-            # Made for nothing, be it done or not: what was foreseen was wrong.
-            self._stale.extend(item.order.spec for item in left if item.state in ("making", "made"))
-            ahead = sum(item.state == "ordered" for item in kept)
-            while len(self._threads) < min(_MAKERS, ahead):
-                self._threads.append(threading.Thread(target=self._make_all, name="dockerlab-maker", daemon=True))
-                self._threads[-1].start()
-            self._changed.notify_all()
-        for item in (*left, *old):
-            self._drop(item)
+        wasted = self._made.withdraw(self._too_old)
+        able = [order for order in orders if may_be_ahead(order.spec) and not self._useless(order.spec)]
+        fitting = len(list(self._bounds.fitting(order.spec for order in able)))
+        # Made for nothing, be it done or not: what was foreseen was wrong.
+        wasted += [item for item in self._made.order(able, fitting) if item.state in ("making", "made")]
+        self._stale.extend(item.order.spec for item in wasted)
 
     def forget(self, images: Collection[str]) -> None:
         """Remove what was made of these images (by the names in their specs); returns when it is gone."""
-        with self._changed:
-            gone = [item for item in self._items if item.order.spec.image in images]
-            self._items = [item for item in self._items if item not in gone]
-        for item in gone:
-            self._drop(item)
+        gone = self._made.withdraw(lambda item: item.order.spec.image in images)
         for item in gone:
             item.settled.wait()
         if gone:
@@ -154,125 +126,73 @@ class Stock:
 
     def close(self) -> None:
         """Stop making, and have removed what nobody asked for; the remover is closed after this."""
-        with self._changed:
-            self._closed = True
-            items, self._items = self._items, []
-            self._changed.notify_all()
-        for item in items:
-            self._drop(item)
-        for thread in self._threads:
-            thread.join()
+        self._made.close()
+        self._made.join()
 
     # What is needed now
 
     def take(self, asked: Asked) -> Prepared | None:
         """A container of this very spec that nobody else has; ``None`` if there is none as good as new."""
-        order = asked.order
-        with self._changed:
+        with self._made.changed:
             self._asked.append(asked)
-            item = next((item for item in self._items if item.order == order), None)
-            if item is None:
-                return None
-            self._items.remove(item)
-            if item.state == "ordered":
-                item.wanted = False
-                return None
-        try:
-            item.settled.wait()
-        except BaseException:  # Ctrl-C: nobody will use it
-            self._drop(item)
-            raise
-        if item.state == "failed":
+        made = self._made.take(asked.order)
+        if made is None:
             return None
-        if self._fit(item):
-            with self._changed, contextlib.suppress(ValueError):
-                self._stale.remove(order.spec)
-            return Prepared(id=item.id, warnings=item.warnings)
-        with self._changed:
-            self._stale.append(order.spec)
-        self._remove(item)
+        spec = made.order.spec
+        if self._fit(made):
+            with contextlib.suppress(ValueError):
+                self._stale.remove(spec)
+            return Prepared(id=made.id, warnings=made.warnings)
+        self._stale.append(spec)
+        self._remove(made)
         return None
 
     def asked(self, *, forget: bool = True) -> tuple[Asked, ...]:
         """What was asked for, whether it was there or not, since it was last forgotten."""
-        with self._changed:
+        with self._made.changed:
             asked = tuple(self._asked)
             if forget:
                 self._asked.clear()
             return asked
 
-    def _fit(self, item: _Item) -> bool:
+    def _fit(self, made: _Made) -> bool:
         try:
-            inspect = self._engine.containers.inspect(item.id)
+            inspect = self._engine.containers.inspect(made.id)
             # A name may mean another image by now.
-            same = _bare(str(inspect.get("Image") or "")) == _bare(self._engine.images.id(item.order.spec.image))
+            same = _bare(str(inspect.get("Image") or "")) == _bare(self._engine.images.id(made.order.spec.image))
         except LabError:
             return False
-        return same and as_good_as_new(state_of(inspect), self._clock() - item.since, patient=item.order.patient)
+        return same and as_good_as_new(state_of(inspect), self._clock() - made.since, patient=made.order.patient)
 
-    def _by_age(self) -> tuple[list[_Item], list[_Item]]:
-        """The items that will still do for the next test, and those that are too old for it."""
-        young, old = list[_Item](), list[_Item]()
-        for item in self._items:
-            aged = item.state == "made" and self._clock() - item.since > age_limit(patient=item.order.patient)
-            (old if aged else young).append(item)
-        self._stale.extend(item.order.spec for item in old)
-        return young, old
+    def _too_old(self, item: Item[Order, _Made]) -> bool:
+        """Whether it will not do for the next test any more."""
+        return item.thing is not None and self._clock() - item.thing.since > age_limit(patient=item.order.patient)
 
     def _useless(self, spec: RunSpec) -> bool:
         return spec in self._failed or self._stale.count(spec) >= _TOO_OFTEN
 
     # Making
 
-    def _make_all(self) -> None:
-        while (item := self._next()) is not None:
-            self._make(item)
-
-    def _next(self) -> _Item | None:
-        with self._changed:
-            while True:
-                if self._closed:
-                    return None
-                item = next((item for item in self._items if item.state == "ordered"), None)
-                if item is not None:
-                    item.state = "making"
-                    return item
-                self._changed.wait()
-
-    def _make(self, item: _Item) -> None:
-        made = False
+    def _make(self, order: Order) -> _Made:
+        made: _Made | None = None
         try:
-            created = self._engine.containers.create(item.order.spec)
-            item.id, item.warnings = created.id, created.warnings
-            item.since = self._clock()
+            created = self._engine.containers.create(order.spec)
+            made = _Made(order=order, id=created.id, warnings=created.warnings, since=self._clock())
             self._engine.containers.start(created.id)
-            made = True
-        except Exception:  # whatever it is, the test that asks for it will see it
-            made = False
-        with self._changed:
-            item.state = "made" if made else "failed"
-            if not made:
-                self._failed.append(item.order.spec)
-            unwanted = not (item.wanted and made)
-        if unwanted:
-            self._remove(item)
-        item.settled.set()
+        except Exception:
+            self._failed.append(order.spec)
+            if made is not None:
+                self._remove(made)
+            raise
+        return made
 
-    def _drop(self, item: _Item) -> None:
-        with self._changed:
-            item.wanted = False
-            if item.state == "ordered":
-                item.state = "failed"
-                item.settled.set()
-            made = item.state == "made"
-        # One that is being made is removed by its maker.
-        if made:
-            self._remove(item)
+    def _remove(self, made: _Made) -> None:
+        remove = partial(self._engine.containers.remove, made.id, force=True, volumes=True)
+        self._remover.submit(f"container {made.id[:12]} of {made.order.spec.image}, made ahead", remove)
 
-    def _remove(self, item: _Item) -> None:
-        if item.id:
-            remove = partial(self._engine.containers.remove, item.id, force=True, volumes=True)
-            self._remover.submit(f"container {item.id[:12]} of {item.order.spec.image}, made ahead", remove)
+
+def _next(items: Sequence[Item[Order, _Made]]) -> Item[Order, _Made] | None:
+    return next((item for item in items if item.state == "ordered"), None)
 
 
 def _bare(identity: str) -> str:

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
+from pytest_dockerlab.errors import BuildFailed
 from pytest_dockerlab.plugin.seat import Folder
 
 if TYPE_CHECKING:
@@ -112,20 +113,24 @@ class Sharing:
     def turn(self, content: str) -> Iterator[None]:
         """Held while the engine builds a content: who builds the same waits, others do not.
 
-        Even when all is in the cache: of two at the same moment, BuildKit tells one that its steps ran. Only after a
-        failure nobody waits any more: there is no cache to find, and each shall find out for itself without delay.
+        Even when all is in the cache: of two at the same moment, BuildKit tells one that its steps ran. Only when a
+        command of it has failed nobody waits, until a build succeeds: there is no cache to find, and each shall find
+        out for itself without delay. One that was given up, or whose engine lost something, would not fail again.
         """
         slug = f"build-{self._engine}-{content[:20]}"
+        failed = f"{slug}-failed"
         with contextlib.ExitStack() as held:
-            if not self._folder.has(f"{slug}.failed"):
+            if not self._folder.has(f"{failed}.json"):
                 lock = held.enter_context(self._folder.lock(slug))
-                if self._folder.has(f"{slug}.failed"):
+                if self._folder.has(f"{failed}.json"):
                     lock.release()
             try:
                 yield
-            except BaseException:
-                self._folder.write(f"{slug}.failed", {"worker": self._worker})
+            except BuildFailed as error:
+                if error.exit_code is not None:
+                    self._folder.write(f"{failed}.json", {"worker": self._worker})
                 raise
+            self._folder.forget(failed)
 
 
 def _free(lock: FileLock) -> bool:

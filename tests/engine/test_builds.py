@@ -137,6 +137,24 @@ def test_an_unknown_instruction_is_told_before_anything_is_sent(made: Build) -> 
     assert "Dockerfile:3: PORT is no Dockerfile instruction" in str(caught.value)
 
 
+def test_a_turn_hears_of_a_failure(engine: Engine, builder: BuilderName, tmp_path: Path) -> None:
+    """Who waits for it need not wait on: there will be nothing in the cache."""
+    heard: list[str] = []
+
+    @contextlib.contextmanager
+    def turn(content: str) -> Iterator[None]:
+        try:
+            yield
+        except BuildFailed as error:
+            heard.append(error.what)
+            raise
+
+    (tmp_path / "Dockerfile").write_text(f"FROM alpine\n{unique('exit 3')}\n")
+    with pytest.raises(BuildFailed) as caught:
+        engine.build(BuildSpec(context=tmp_path, builder=builder), turn=turn)
+    assert heard == [caught.value.what]
+
+
 def test_a_run_that_talks_of_a_full_disk_is_a_failed_run(made: Build, builder: BuilderName) -> None:
     """Words in a command are not the engine's."""
     with pytest.raises(BuildFailed) as caught:

@@ -148,11 +148,9 @@ def test_what_waits_for_its_turn_at_the_end_is_not_built(
     yard.prebuilt.order([yard.want("ENV D=1")])
     assert waits.wait(PATIENCE)
     yard.prebuilt.close()
-    builder = yard.prebuilt._thread
-    assert builder is not None
-    assert builder.is_alive()
+    assert not yard.prebuilt._built.join(0.0)
     free.set()
-    builder.join(PATIENCE)
+    assert yard.prebuilt._built.join(PATIENCE)
     yard.remover.close()
     assert yard.recorder.builds == []
 

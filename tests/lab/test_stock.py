@@ -69,7 +69,7 @@ class Counter:
 
     def until_running(self, count: int) -> set[str]:
         """Their ids when so many run, and the stock knows it: the engine knows first."""
-        for item in tuple(self.stock._items):
+        for item in tuple(self.stock._made.items):
             assert item.settled.wait(PATIENCE)
         return set(self.until(lambda there: list(there.values()) == ["running"] * count))
 

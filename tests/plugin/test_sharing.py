@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pytest_dockerlab import Lab, UsageError
+from pytest_dockerlab import BuildFailed, Lab, UsageError
 from pytest_dockerlab.plugin.seat import Folder, Seat
 from pytest_dockerlab.plugin.sharing import Sharing
 
@@ -117,28 +117,46 @@ def test_workers_of_other_engines_are_not_waited_for(folder: Folder) -> None:
 
 def test_one_content_waits_and_others_do_not(folder: Folder) -> None:
     """Another content, or one on another engine, is built meanwhile."""
-    entered = threading.Event()
-
-    def second() -> None:
-        with Sharing(folder, 0, "gw1").turn("same"):
-            entered.set()
-
-    waiting = threading.Thread(target=second)
-    with Sharing(folder, 0, "gw0").turn("same"):
-        with Sharing(folder, 0, "gw1").turn("other"), Sharing(folder, 1, "gw2").turn("same"):
-            pass
-        waiting.start()
-        assert not entered.wait(0.3)
-    waiting.join(PATIENCE)
-    assert entered.is_set()
+    first, second, elsewhere = Sharing(folder, 0, "gw0"), Sharing(folder, 0, "gw1"), Sharing(folder, 1, "gw2")
+    with first.turn("same"), second.turn("other"), elsewhere.turn("same"):
+        pass
+    assert waits(first, second)
 
 
 def test_after_a_failure_nobody_waits(folder: Folder) -> None:
-    """There is no cache to wait for, and each finds out for itself."""
-    with pytest.raises(UsageError), Sharing(folder, 0, "gw0").turn("same"):
-        raise UsageError("no")
-    with Sharing(folder, 0, "gw0").turn("same"), Sharing(folder, 0, "gw1").turn("same"):
+    """There is no cache to wait for, and each finds out for itself; until one has filled it."""
+    first, second = Sharing(folder, 0, "gw0"), Sharing(folder, 0, "gw1")
+    with pytest.raises(BuildFailed), first.turn("same"):
+        raise BuildFailed("no", exit_code=1)
+    with first.turn("same"), second.turn("same"):
         pass
+    assert waits(first, second)
+
+
+def test_a_build_whose_commands_did_not_fail_is_waited_for(folder: Folder) -> None:
+    """The run ended, Ctrl-C was pressed, the engine went away or lost an image: the next one fills the cache."""
+    first, second = Sharing(folder, 0, "gw0"), Sharing(folder, 0, "gw1")
+    for end in (UsageError("the run has ended"), KeyboardInterrupt(), BuildFailed("unable to find image")):
+        with pytest.raises(type(end)), first.turn("same"):
+            raise end
+    assert waits(first, second)
+
+
+def waits(first: Sharing, second: Sharing) -> bool:
+    """Whether the second gets its turn only when the first has had it."""
+    entered = threading.Event()
+
+    def enter() -> None:
+        with second.turn("same"):
+            entered.set()
+
+    waiting = threading.Thread(target=enter)
+    with first.turn("same"):
+        waiting.start()
+        early = entered.wait(0.3)
+    waiting.join(PATIENCE)
+    assert entered.is_set()
+    return not early
 
 
 # Whole runs ---------------------------------------------------------------------------------------------------------
@@ -202,6 +220,7 @@ def test_one_content_is_built_once_by_four_workers(pytester: pytest.Pytester, en
         note(f"here-{{number}}")
         until("here-*", 4)
         built = lab.build(tmp_path, builder={asked})
+        note(f"base-{{number}}", built.base.id)
         note(f"steps-{{number}}", [step.cached for step in built.steps[1:]])
         note(f"layers-{{number}}", built.image.layers)
         # The classic builder's cache is the images that are there.
@@ -209,6 +228,7 @@ def test_one_content_is_built_once_by_four_workers(pytester: pytest.Pytester, en
     """
     )
     pytester.runpytest_subprocess("-n4", timeout=300).assert_outcomes(passed=4)
+    only(seen(pytester, "base-*"))  # of another base it would be another content
     assert seen(pytester, "steps-*") == ["[False, False]", *["[True, True]"] * 3]
     only(seen(pytester, "layers-*"))
 
