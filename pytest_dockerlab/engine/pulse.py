@@ -13,7 +13,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from pytest_dockerlab.engine.endpoint import Endpoint
-from pytest_dockerlab.engine.ping import ping
+from pytest_dockerlab.engine.ping import NO_ANSWER, ping
 from pytest_dockerlab.engine.translate import unreachable
 from pytest_dockerlab.errors import EngineUnreachable
 
@@ -23,6 +23,10 @@ __all__ = ["BEAT_SECONDS", "Heartbeat", "Pulse"]
 BEAT_SECONDS = 5.0
 # A suspect is given that long, and within that time after it is believed to be what it was.
 _SUSPECT_SECONDS = 5.0
+# Over ssh each question is a connection of its own: it has to be made first, and may fail for reasons of its own (a
+# server that has many at once turns some away: sshd's MaxStartups).
+_SSH_SECONDS = 10.0
+_SSH_TRIES = 3
 
 
 class Pulse:
@@ -35,8 +39,7 @@ class Pulse:
     def __init__(self, endpoint: Endpoint, timeout: float) -> None:
         self.timeout = timeout
         self._endpoint = endpoint
-        # A ping over ssh makes a connection of its own, which may fail for reasons of its own: no proof.
-        self._can = urlsplit(endpoint.url).scheme != "ssh"
+        self._ssh = urlsplit(endpoint.url).scheme == "ssh"
         self._silent = False
         self._asked = 0.0
 
@@ -47,7 +50,7 @@ class Pulse:
 
     def suspect(self) -> None:
         """A request was not answered in time."""
-        self._silent = self._can
+        self._silent = True
         self._asked = 0.0
 
     def refuse(self) -> None:
@@ -71,9 +74,11 @@ class Pulse:
         self._ask(self.timeout)
 
     def _ask(self, seconds: float) -> None:
-        if not self._can:
-            return
-        answer = ping(self._endpoint, timeout=seconds)
+        answer = ping(self._endpoint, timeout=max(seconds, _SSH_SECONDS) if self._ssh else seconds)
+        for _ in range(_SSH_TRIES - 1 if self._ssh else 0):
+            if answer.ok or answer.reason.startswith(NO_ANSWER):
+                break
+            answer = ping(self._endpoint, timeout=max(seconds, _SSH_SECONDS))
         self._silent, self._asked = not answer.ok, time.monotonic()
         if self._silent:
             raise self.error(answer.reason)
@@ -81,8 +86,8 @@ class Pulse:
     def error(self, reason: str = "") -> EngineUnreachable:
         """The error for an engine that does not answer."""
         place = self._endpoint
-        cause = OSError(reason) if reason and not reason.startswith("no answer") else TimeoutError()
-        return unreachable(cause, place.url, place.name, place.source)
+        cause = OSError(reason) if reason and not reason.startswith(NO_ANSWER) else TimeoutError()
+        return unreachable(cause, place.url, place.name, place.source, place.tls)
 
 
 class Heartbeat:

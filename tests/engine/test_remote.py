@@ -13,21 +13,24 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pytest_dockerlab import assert_http
 from pytest_dockerlab.bases.provide import Bases
-from pytest_dockerlab.engine import install
+from pytest_dockerlab.engine import install, pulse
 from pytest_dockerlab.engine.discovery import discover
 from pytest_dockerlab.engine.endpoint import Endpoint
 from pytest_dockerlab.engine.engine import Engine
-from pytest_dockerlab.engine.ping import ping
+from pytest_dockerlab.engine.ping import Answer, ping
 from pytest_dockerlab.engine.tunnel import host_of, ssh_command
 from pytest_dockerlab.errors import EngineUnreachable, InstallFailed
 from pytest_dockerlab.lab import Lab
 from pytest_dockerlab.settings import Settings
+from tests.faults.mortal import PATIENCE, Mortal, until
 
 Need = Callable[[str], None]
 
@@ -162,6 +165,52 @@ def test_an_engine_over_ssh(ssh: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert host_of(ssh) == "127.0.0.1"
     with lab_at(endpoint) as lab:
         uses_all(lab)
+
+
+def test_an_engine_that_hangs_behind_ssh_is_noticed(ssh: str, private_engines: None) -> None:
+    """Whoever waits for a command or reads a log is told, long before the end of his patience."""
+    mortal = Mortal()
+    try:
+        there = Endpoint(url=f"{ssh}{mortal.slot.socket}", name="an engine", source="a test")
+        with Engine(mortal.endpoint) as near, Lab(near, Bases(near, Settings())) as lab:
+            box = lab.run("alpine", ["sh", "-c", "echo up; sleep 600"], network="none", init=True)
+            with Engine(there, timeout=3.0) as far, ThreadPoolExecutor(2) as pool:
+                log = iter(far.containers.follow(box.id))
+                assert next(log) == b"up\n"
+                waits: list[Future[Any]] = [
+                    pool.submit(far.containers.exec, box.id, ["sh", "-c", "touch /there; sleep 600"], timeout=600.0),
+                    pool.submit(next, log),
+                ]
+                until(lambda: box.exists("/there"), "the command runs")
+                mortal.freeze()
+                try:
+                    for waiting in waits:
+                        with pytest.raises(EngineUnreachable, match="does not answer: no answer in time"):
+                            waiting.result(PATIENCE)
+                    assert far.api.pulse.silent, "whoever asks next does not wait as long"
+                finally:
+                    mortal.thaw()
+                    box.remove()
+        assert mortal.left() == []
+    finally:
+        mortal.close()
+
+
+def test_an_ssh_that_fails_once_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is busy turns connections away; one that does so time after time is not there."""
+    answers: list[Answer] = []
+    monkeypatch.setattr(pulse, "ping", lambda endpoint, timeout: answers.pop(0))
+    turned_away, fine = Answer(ok=False, reason="Connection closed by 192.0.2.1"), Answer(ok=True, reason="answers")
+    watched = pulse.Pulse(Endpoint(url="ssh://box", name="it", source="a test"), timeout=1.0)
+    answers[:] = [turned_away, turned_away, fine]
+    watched.check()
+    assert not watched.silent
+    answers[:] = [turned_away] * 3
+    with pytest.raises(EngineUnreachable, match="Connection closed"):
+        watched.check()
+    answers[:] = [Answer(ok=False, reason="no answer over ssh within 10 s")]  # silence needs no second question
+    with pytest.raises(EngineUnreachable, match="no answer in time"):
+        watched.check()
 
 
 def test_an_ssh_that_refuses_is_told(ssh: str, tmp_path: Path) -> None:
