@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from pytest_dockerlab.errors import BaseImageMissing
 from pytest_dockerlab.lab import Lab
 
 pytest_plugins = ["pytester"]
@@ -43,6 +44,22 @@ def need(lab_session: Lab) -> Need:
             pytest.skip(reason)
 
     return judge
+
+
+@pytest.fixture(scope="session")
+def base(need: Need, lab_session: Lab) -> Need:
+    """Takes the name of a base image: skips, or fails where CI is set, what can't be had here.
+
+    Without Docker Hub, a user who is not root may lack what a stand-in is made with.
+    """
+
+    def bring(name: str) -> None:
+        try:
+            lab_session.image(name)
+        except BaseImageMissing as error:
+            need(str(error))
+
+    return bring
 
 
 @pytest.fixture(scope="session")

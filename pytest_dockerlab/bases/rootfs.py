@@ -55,6 +55,7 @@ _PYTHON = (
 # Debian's init-system-helpers wants usrmerge, and all of Perl with it, unless the tree is merged from the start.
 _MERGED_USR = "/usr/share/mmdebstrap/hooks/maybe-merged-usr"
 _NOTE = "standin-python-version"
+_REMEDY = "apt-get install mmdebstrap (and, without root, uidmap), or let dockerlab up --install do it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +80,7 @@ class Tree:
             BaseImageMissing: the program that makes it is missing or failed.
         """
         if reason := obstacle(self.platform):
-            raise BaseImageMissing(reason, remedy="apt-get install mmdebstrap, or let dockerlab up --install do it")
+            raise BaseImageMissing(reason, remedy=_REMEDY)
         self._write_inputs()
         environ = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
         if os.getuid() == 0:
@@ -135,12 +136,25 @@ def obstacle(platform: Platform) -> str:
     """Why no tree can be made here for ``platform``, ``""`` if it can."""
     if not shutil.which("mmdebstrap") and not (os.getuid() == 0 and shutil.which("debootstrap")):
         return "neither mmdebstrap nor (as root) debootstrap is installed"
+    if os.getuid() != 0 and (reason := _without_root()):
+        return f"without root, mmdebstrap needs ids of this user's own for a tree: {reason}"
     if platform.machine != Platform.of_host().machine and not _emulated(platform):
         return (
             f"this machine can't run programs for {platform}: packages of that platform can't be set up"
             f" ({emulation.mending(platform)})"
         )
     return ""
+
+
+def _without_root() -> str:
+    """What mmdebstrap has no way round as a user (mmdebstrap(1): modes unshare and fakechroot), ``""`` if nothing."""
+    if shutil.which("fakechroot") and shutil.which("fakeroot"):
+        return ""
+    if not shutil.which("newuidmap"):
+        return "newuidmap is not installed (package uidmap)"
+    from pytest_dockerlab.engine.private.podman import ids
+
+    return ids()
 
 
 def _emulated(platform: Platform) -> bool:

@@ -99,8 +99,9 @@ TOKEN = "a-token-of-the-tests"
 
 
 @pytest.fixture(scope="module", params=["", TOKEN], ids=["open", "token"])
-def server(lab_module: Lab, request: pytest.FixtureRequest) -> Container:
+def server(lab_module: Lab, request: pytest.FixtureRequest, base: Callable[[str], None]) -> Container:
     """A real server, with and without a token."""
+    base("jupyter/datascience-notebook")
     command = ["jupyter", "lab", "--ip=0.0.0.0", "--allow-root"]
     if not request.param:
         command.append("--IdentityProvider.token=")

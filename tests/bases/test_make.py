@@ -180,6 +180,20 @@ def test_packages_for_another_platform_need_its_emulation(monkeypatch: pytest.Mo
     assert f"dockerlab up --install --platform {ELSEWHERE}" in obstacle(ELSEWHERE)
 
 
+def test_a_user_without_root_is_told_what_a_tree_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not by mmdebstrap in the middle of it: the program and its package, or whose ids are missing where."""
+    there = {"mmdebstrap", "newuidmap"}
+    monkeypatch.setattr("os.getuid", lambda: 4711)
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}" if name in there else None)
+    assert "user 4711 has no entry in /etc/passwd" in obstacle(HERE)
+    there.remove("newuidmap")
+    assert obstacle(HERE) == (
+        "without root, mmdebstrap needs ids of this user's own for a tree: newuidmap is not installed (package uidmap)"
+    )
+    there |= {"fakechroot", "fakeroot"}
+    assert obstacle(HERE) == ""
+
+
 def test_without_the_tools_nothing_is_promised(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A tree without mmdebstrap and debootstrap fails with the package to install."""
     monkeypatch.setattr("shutil.which", lambda name: None)

@@ -12,6 +12,7 @@ import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,7 +69,9 @@ def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
             return written(tmp_path / "oci.tar", IMAGE.oci_layout(compressed=False))
         case _:
             with tarfile.open(fileobj=io.BytesIO(IMAGE.oci_layout())) as tar:
-                tar.extractall(tmp_path / "layout", filter="data")
+                # Python 3.11.2, Debian 12's, has no filters yet.
+                options: Any = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+                tar.extractall(tmp_path / "layout", **options)
             return tmp_path / "layout"
 
 

@@ -33,6 +33,11 @@ def namespaces() -> str:
     # slirp4netns gives containers their network through it; distributions open it to all.
     if Path("/dev/net/tun").exists() and not os.access("/dev/net/tun", os.R_OK | os.W_OK):
         return "this user may not open /dev/net/tun (sudo chmod 666 /dev/net/tun)"
+    return ids()
+
+
+def ids() -> str:
+    """Why this user has no ids to give away in a namespace of his own (subuid(5)), ``""`` if he has."""
     try:
         names = (pwd.getpwuid(os.getuid()).pw_name, str(os.getuid()))
     except KeyError:
