@@ -12,6 +12,7 @@ from pytest_dockerlab.bases import Bases, Provided
 from pytest_dockerlab.bases.store import Store
 from pytest_dockerlab.engine.engine import Engine
 from pytest_dockerlab.engine.private import registry
+from pytest_dockerlab.errors import BaseImageMissing
 from pytest_dockerlab.lab import Lab
 from pytest_dockerlab.settings import Settings
 
@@ -24,10 +25,18 @@ def stranger(lab_session: Lab) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
-def standin(stranger: Engine) -> Iterator[Callable[[str], Provided]]:
+def standin(stranger: Engine, need: Callable[[str], None]) -> Iterator[Callable[[str], Provided]]:
     """Stand-ins by the name that they stand in for, even where the real image could be pulled."""
     bases = Bases(stranger, Settings(bases="stand-in"))
-    yield bases.ensure
+
+    def made(name: str) -> Provided:
+        try:
+            return bases.ensure(name)
+        except BaseImageMissing as error:
+            need(str(error))  # a user without root may lack what it takes
+            raise
+
+    yield made
     bases.close()
 
 
