@@ -304,7 +304,9 @@ class Bases:
             maker.tag(recipe, name.tag, stored.manifest, platform)
         self._own(name_of(self._engine, store, name, recipe, platform))
         built = maker.built.get(recipe.name, "")
-        return deliver(self._engine, store, stored, name, recipe, platform, self._tell, built)
+        # What comes by its digest has that name for a moment, which another process would take off.
+        with locked(f"deliver-{stored.manifest.partition(':')[2][:16]}"):
+            return deliver(self._engine, store, stored, name, recipe, platform, self._tell, built)
 
     @contextmanager
     def _store(self) -> Iterator[Store]:
