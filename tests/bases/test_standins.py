@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 
 import pytest
 
@@ -13,6 +16,7 @@ from pytest_dockerlab.bases.host import read_host
 from pytest_dockerlab.engine.engine import Engine
 from pytest_dockerlab.errors import NotFound
 from pytest_dockerlab.lab import Lab
+from pytest_dockerlab.platforms import Platform, same
 from pytest_dockerlab.settings import Settings
 
 Standin = Callable[[str], Provided]
@@ -51,6 +55,34 @@ def test_an_engine_that_can_not_reach_the_registry_is_handed_the_image(
         assert stranger.images.get(provided.reference).labels[LABEL] == "hello-world"
     finally:
         bases.close()
+
+
+def test_two_that_bring_one_for_another_platform_do_so_in_turn(
+    stranger: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was pulled by its digest keeps that name until it has its own, whoever else brings it at that moment."""
+    other = next(each for each in (Platform("linux", "arm64"), Platform()) if not same(each, stranger.info.platform))
+    pull, meeting, pulled = deliver._try_pull, Barrier(2), []
+
+    def pull_and_meet(engine: Engine, name: str, platform: Platform | None = None) -> bool:
+        pulled.append(name)
+        done = pull(engine, name, platform)
+        with suppress(BrokenBarrierError):  # nobody comes, as it should be
+            meeting.wait(timeout=2)
+        return done
+
+    monkeypatch.setattr(deliver, "_try_pull", pull_and_meet)
+    brought = [Bases(stranger, Settings(bases="stand-in")) for _ in range(2)]
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            # A name that no other test brings.
+            first, second = pool.map(lambda bases: bases.ensure("alpine:3.20.4", other), brought)
+        assert len(pulled) == 1
+        assert first.reference == second.reference
+        assert same(stranger.images.get(first.reference).platform, other)
+    finally:
+        for bases in brought:
+            bases.close()
 
 
 def test_hello_world_is_one_program_and_no_shell(lab: Lab, standin: Standin) -> None:
