@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 import time
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_dockerlab.build.buildkit import BuildkitReader
 from pytest_dockerlab.build.classic import ClassicReader
-from pytest_dockerlab.build.dockerfile import Dockerfile, is_foreign, parse
+from pytest_dockerlab.build.dockerfile import Dockerfile, parse
 from pytest_dockerlab.build.nest import CONTEXT_FOLDER, nest, takes_everything, unnested
 from pytest_dockerlab.build.podman import PodmanReader
 from pytest_dockerlab.build.rewrite import Rewritten, rewrite
@@ -21,16 +20,18 @@ from pytest_dockerlab.build.textstream import TextReader
 from pytest_dockerlab.build.trace import BuildTrace, Step
 from pytest_dockerlab.engine.build_errors import failure_of, lost, refuse_problems, timed_out
 from pytest_dockerlab.engine.build_limits import guard_of
+from pytest_dockerlab.engine.build_params import build_params
 from pytest_dockerlab.engine.build_stream import send_build
 from pytest_dockerlab.engine.content import Turn, content_key, resolved_bases
 from pytest_dockerlab.engine.context import pack, plan_context, read_dockerfile
+from pytest_dockerlab.engine.frontends import own_frontend, refuse_heredocs
 from pytest_dockerlab.errors import BuildFailed, CapabilityMissing, DiskFull, LabError, NotFound, UsageError
 from pytest_dockerlab.platforms import same
 
 if TYPE_CHECKING:
     from pytest_dockerlab.engine.engine import Engine
 
-__all__ = ["build", "choose_builder", "knows_heredocs", "load_dockerfile"]
+__all__ = ["build", "choose_builder", "load_dockerfile"]
 
 # Bytes: less than that and the builder can't be trusted to tidy up after itself.
 _CRAMPED = 64 << 20
@@ -40,7 +41,6 @@ _REMOVED_MEANWHILE = {
     "Podman": ("checking if cached image exists", "not known"),
     "Docker Engine": ('unable to find image "sha256:',),
 }
-_HEREDOCS_SINCE = {"Docker Engine": (23, 0), "Podman": (4, 9)}
 
 
 def build(
@@ -117,6 +117,8 @@ def _build(
     dockerfile = load_dockerfile(spec)
     refuse_problems(dockerfile)
     dockerfile.plan(spec.target)  # an unknown target is told before anything is sent
+    if builder in ("buildkit", "buildx"):
+        engine.first_builds.precede(engine, resolved_bases(dockerfile, spec), spec.platform)
     if builder == "buildx":
         from pytest_dockerlab.engine.buildx import build_with_buildx
 
@@ -127,8 +129,8 @@ def _build(
                 held.enter_context(turn(key))
             host = fresh_host(spec.fresh) if spec.fresh else ""
             return build_with_buildx(engine, spec, dockerfile, on_progress, host)
-    drop_syntax, warnings = _syntax(engine, builder, dockerfile)
-    _refuse_heredocs(engine, builder, dockerfile, frontend_fetched=not drop_syntax)
+    drop_syntax, warnings = own_frontend(engine, builder, dockerfile)
+    refuse_heredocs(engine, builder, dockerfile, frontend_fetched=not drop_syntax)
     sent = rewrite(
         dockerfile,
         bases=spec.replace_bases,
@@ -152,7 +154,7 @@ def _build(
         outcome = send_build(
             engine,
             packed.body,
-            _params(builder, spec, plan.dockerfile),
+            build_params(builder, spec, plan.dockerfile),
             reader,
             timeout=spec.timeout,
             cancellable=builder == "buildkit",
@@ -246,37 +248,6 @@ def _reader(
     return BuildkitReader(dockerfile, spec.target)
 
 
-def _params(builder: BuilderName, spec: BuildSpec, dockerfile_name: str) -> dict[str, object]:
-    hosts = dict(spec.extra_hosts)
-    if spec.fresh and builder == "buildkit":
-        hosts[fresh_host(spec.fresh)] = "127.0.0.1"
-    params: dict[str, object] = {
-        "dockerfile": dockerfile_name,
-        "t": list(spec.tags),
-        "buildargs": json.dumps(dict(spec.args)),
-        "labels": json.dumps(dict(spec.labels)),
-        "target": spec.target,
-        "platform": str(spec.platform) if spec.platform else "",
-        "nocache": "1" if spec.no_cache else "",
-        "pull": "1" if spec.pull else "",
-        "networkmode": spec.network,
-        "extrahosts": [f"{name}:{address}" for name, address in sorted(hosts.items())],
-        "rm": "1",
-        "forcerm": "1",
-        "version": "2" if builder == "buildkit" else "1",
-    }
-    if builder == "podman":
-        del params["version"]
-        params["layers"] = "1"
-        if spec.network == "none":
-            # Its builds have the host's network unless a namespace is asked for, and it knows Docker's word for none of
-            # them as a number only (podman:pkg/api/handlers/compat/images_build.go, buildah:define/types.go).
-            params |= {"networkmode": "1", "nsoptions": json.dumps([{"Name": "network"}])}
-        # Podman reads a JSON list here, Docker repeated parameters (podman pkg/api/handlers/compat/images_build.go).
-        params["extrahosts"] = json.dumps(params["extrahosts"]) if hosts else []
-    return {key: value for key, value in params.items() if value not in ("", [])}
-
-
 def _has_triggers(engine: Engine, dockerfile: Dockerfile, spec: BuildSpec) -> bool:
     """Whether a base brings instructions (ONBUILD) that we don't see, and so can't rewrite."""
     for name in resolved_bases(dockerfile, spec):
@@ -291,50 +262,6 @@ def _has_triggers(engine: Engine, dockerfile: Dockerfile, spec: BuildSpec) -> bo
 def _unnested(trace: BuildTrace) -> BuildTrace:
     steps = tuple(replace(step, error=unnested(step.error)) if step.error else step for step in trace.steps)
     return replace(trace, error=unnested(trace.error), steps=steps)
-
-
-def _syntax(engine: Engine, builder: BuilderName, dockerfile: Dockerfile) -> tuple[bool, tuple[str, ...]]:
-    """Whether to take ``# syntax=`` out: a frontend image that the engine doesn't have would need a session to pull."""
-    syntax = dockerfile.directives.get("syntax", "")
-    if builder != "buildkit" or not syntax or is_foreign(syntax):
-        return False, ()
-    try:
-        engine.images.get(syntax)
-    except (NotFound, UsageError):
-        return True, (f"# syntax={syntax} is not on the engine: its own frontend was used",)
-    return False, ()
-
-
-def _refuse_heredocs(engine: Engine, builder: BuilderName, dockerfile: Dockerfile, *, frontend_fetched: bool) -> None:
-    if not dockerfile.heredocs:
-        return
-    where = f"{dockerfile.path}:{dockerfile.heredocs[0].line}"
-    if builder == "classic":
-        raise UsageError(
-            f"{where}: the classic builder ignores here-documents: what they should write would silently be empty",
-            remedy='build it with BuildKit (builder="buildkit"), or write the file with printf',
-        )
-    if builder == "buildkit" and dockerfile.directives.get("syntax") and frontend_fetched:
-        return
-    if not knows_heredocs(engine):
-        since = _HEREDOCS_SINCE[engine.info.product]
-        raise CapabilityMissing(
-            f"{where}: {engine.info.product} {engine.info.version} does not know here-documents",
-            remedy=f"use {engine.info.product} {since[0]}.{since[1]} or newer, or write the file with printf",
-        )
-
-
-def knows_heredocs(engine: Engine) -> bool:
-    """Whether the engine's own frontend knows here-documents."""
-    return _release(engine.info.version) >= _HEREDOCS_SINCE[engine.info.product]
-
-
-def _release(version: str) -> tuple[int, ...]:
-    parts = []
-    for part in version.split(".")[:2]:
-        digits = "".join(char for char in part if char.isdigit())
-        parts.append(int(digits) if digits else 0)
-    return tuple(parts)
 
 
 def _with_store_id(engine: Engine, spec: BuildSpec, trace: BuildTrace) -> BuildTrace:

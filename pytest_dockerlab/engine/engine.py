@@ -19,6 +19,7 @@ from pytest_dockerlab.engine.api import Api, OnePool, at_least
 from pytest_dockerlab.engine.capabilities import Capabilities
 from pytest_dockerlab.engine.containers import Containers
 from pytest_dockerlab.engine.endpoint import Endpoint
+from pytest_dockerlab.engine.first_builds import FirstBuilds
 from pytest_dockerlab.engine.images import Images
 from pytest_dockerlab.engine.info import EngineInfo, read_info
 from pytest_dockerlab.engine.resources import Networks, Volumes
@@ -68,6 +69,7 @@ class Engine:
         endpoint: where it listens.
         info: what it says of itself.
         capabilities: what it can, found out when asked.
+        first_builds: the bases that were built from.
         labels: put on every container, volume, network and imported image that is made through it.
         scratch: folder for what its verbs need for a while; ``None`` for the system's.
         docker: docker-py's client, for code next to this one; its errors are not translated.
@@ -101,6 +103,7 @@ class Engine:
             self._opened = opened.pop_all()
         self.info: EngineInfo = read_info(version, info, self.api.version)
         self.capabilities = Capabilities(self)
+        self.first_builds = FirstBuilds()
         self.images = Images(self)
         self.containers = Containers(self)
         self.volumes = Volumes(self)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_dockerlab.engine.builds import knows_heredocs
+from pytest_dockerlab.engine.frontends import knows_heredocs
 from pytest_dockerlab.exercises.policy import Policies
 from pytest_dockerlab.grade.intake import own_bases, student, take_in
 from pytest_dockerlab.grade.submission import Submission, Taken

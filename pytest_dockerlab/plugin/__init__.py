@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_dockerlab.plugin import options, roles
-from pytest_dockerlab.plugin.current import known_run, run_of
+from pytest_dockerlab.plugin.current import known_run
 from pytest_dockerlab.plugin.fixtures import lab, lab_module, lab_platform, lab_run, lab_session
 from pytest_dockerlab.plugin.grading import Grading, submission
 from pytest_dockerlab.plugin.options import pytest_addoption
@@ -39,7 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Grading(config), "dockerlab-grading")
     config.pluginmanager.register(role, "dockerlab-role")
     if options.given(config):
-        run_of(config)
+        options.settings_of(config)  # read again where a lab is used: a suite without one has no run
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

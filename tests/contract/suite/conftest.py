@@ -10,7 +10,6 @@ import json
 from dataclasses import asdict
 
 import pytest
-from filelock import FileLock
 
 from pytest_dockerlab import Image, Lab
 from pytest_dockerlab.build.spec import BuilderName
@@ -44,13 +43,6 @@ def facts(lab_session: Lab) -> str:
 def told(request: pytest.FixtureRequest, facts: str) -> None:
     """Each test tells: of a run with workers nothing is recorded as a whole."""
     request.node.user_properties.append(("facts", facts))
-
-
-@pytest.fixture(scope="session", autouse=True)
-def first_build(lab_session: Lab, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """One build from the base ends before any other begins: BuildKit loses the steps of two that meet it at once."""
-    with FileLock(tmp_path_factory.getbasetemp().parent / "first.lock"):
-        lab_session.build("FROM alpine\nLABEL org.dockerlab.first=1\n")
 
 
 @pytest.fixture(

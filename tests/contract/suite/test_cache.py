@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +16,19 @@ from pytest_dockerlab import Build, Lab, assert_all_reused, assert_first_rebuilt
 from pytest_dockerlab.build.spec import BuilderName
 
 pytestmark = pytest.mark.proves("cache")
+
+# In a process of its own: it is ended by killing that.
+BUILD = """
+import sys
+from functools import partial
+from pathlib import Path
+from pytest_dockerlab.build.spec import BuildSpec
+from pytest_dockerlab.engine.endpoint import Endpoint
+from pytest_dockerlab.engine.engine import Engine
+url, folder, builder = sys.argv[1:]
+with Engine(Endpoint(url=url, name="other", source="test")) as engine:
+    engine.build(BuildSpec(context=Path(folder), builder=builder), partial(print, flush=True))
+"""
 
 
 # One lab for the whole module: in containerd's store an image that is removed takes along the steps that the classic
@@ -92,3 +109,42 @@ def test_two_images_share_a_step(lab: Lab, builder: BuilderName) -> None:
     lab.build(f"{text}RUN echo one > /own\n", builder=builder)
     other = lab.build(f"{text}RUN echo two > /own\n", builder=builder)
     assert [step.number for step in assert_first_rebuilt(other, step=3)] == [3]
+
+
+@contextmanager
+def _going_on(lab: Lab, folder: Path, builder: BuilderName) -> Iterator[subprocess.Popen[str]]:
+    """A build that has come to its RUN, and stays there."""
+    command = [sys.executable, "-c", BUILD, lab.engine.endpoint.url, str(folder), builder]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            assert process.stdout is not None
+            said = []
+            for line in process.stdout:
+                said.append(line)
+                if "RUN" in line:
+                    break
+            assert process.poll() is None, "".join(said)
+            yield process
+        finally:
+            process.kill()
+
+
+def test_the_first_build_from_a_base_hides_no_steps(lab: Lab, builder: BuilderName, tmp_path: Path) -> None:
+    """While the first build from a base goes on, what others have built from it is reused."""
+    base = lab.build(f"FROM alpine\nRUN echo {uuid.uuid4().hex} > /mark\n", builder=builder).name
+    (tmp_path / "Dockerfile").write_text(f"FROM {base}\nRUN sleep 60\n")
+    with _going_on(lab, tmp_path, builder) as other:
+        text = f"FROM {base}\nRUN echo first > /first\nRUN echo second > /second\n"
+        built = lab.build(text, builder=builder)
+        again = lab.build(text, builder=builder)
+        assert other.poll() is None
+    assert_rebuilt(built, step=2)
+    assert_all_reused(again)
+
+
+def test_triggers_run_in_the_build_itself(lab: Lab, builder: BuilderName) -> None:
+    """What a base has its builds run (ONBUILD) is run by the first of them that was asked for."""
+    mark = uuid.uuid4().hex
+    base = lab.build(f"FROM alpine\nONBUILD RUN echo {mark} > /mark\n", builder=builder).name
+    built = lab.build(f"FROM {base}\nRUN echo own > /own\n", builder=builder)
+    assert_rebuilt(built, step=2)

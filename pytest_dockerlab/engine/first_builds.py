@@ -1,0 +1,96 @@
+"""The first build from a base has ended before others begin: BuildKit would lose the steps of all that meet it.
+
+While the first build from a base goes on, every other one from it runs all its steps, even what was built a moment ago
+(see docs/engines.md); once a first one has ended, steps are found as they should be. So one goes ahead that has no
+steps and leaves no image: some hundredths of a second for each base.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from pytest_dockerlab.engine.build_stream import send_build
+from pytest_dockerlab.errors import LabError, NotFound, UsageError
+from pytest_dockerlab.places import cache_dir
+from pytest_dockerlab.platforms import Platform
+
+if TYPE_CHECKING:
+    from pytest_dockerlab.engine.engine import Engine
+
+__all__ = ["FirstBuilds"]
+
+_SECONDS = 20.0
+
+
+class FirstBuilds:
+    """The bases that this process has seen a build of to its end. Threads may share it."""
+
+    def __init__(self) -> None:
+        self._over: set[tuple[str, Platform | None]] = set()
+
+    def precede(self, engine: Engine, bases: Iterable[str], platform: Platform | None) -> None:
+        """Before a build begins: have one from each of its bases end. What goes wrong with that, the build will tell.
+
+        Args:
+            bases: names on the engine. One that it has yet to pull is passed over, and one with triggers (``ONBUILD``),
+                which would run.
+            platform: of the build; ``None`` for the engine's own.
+        """
+        for name in bases:
+            try:
+                image = engine.images.get(name)
+            except (NotFound, UsageError):
+                continue
+            if (image.id, platform) in self._over or image.config.on_build:
+                continue
+            with _alone():
+                if (image.id, platform) not in self._over:
+                    with contextlib.suppress(LabError):
+                        _build(engine, name, platform)
+                    self._over.add((image.id, platform))
+
+
+class _Deaf:
+    """Nobody wants to know what it says."""
+
+    def feed(self, message: Mapping[str, object]) -> tuple[str, ...]:
+        return ()
+
+
+def _build(engine: Engine, name: str, platform: Platform | None) -> None:
+    params = {
+        "version": "2",
+        # No exporter (moby:builder/builder-next/builder.go, "cacheonly"): there is no image of it.
+        "outputs": json.dumps([{"Type": "cacheonly"}]),
+        **({"platform": str(platform)} if platform else {}),
+    }
+    with _context(f"FROM {name}\n") as body:
+        send_build(engine, body, params, _Deaf(), timeout=_SECONDS, cancellable=True, on_progress=None)
+
+
+def _context(dockerfile: str) -> io.BytesIO:
+    body, text = io.BytesIO(), dockerfile.encode()
+    with tarfile.open(fileobj=body, mode="w") as tar:
+        entry = tarfile.TarInfo("Dockerfile")
+        entry.size = len(text)
+        tar.addfile(entry, io.BytesIO(text))
+    body.seek(0)
+    return body
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """One of these at a time, whichever process it is of; but nobody waits for long: another's engine may hang."""
+    from filelock import FileLock, Timeout
+
+    path = cache_dir() / "locks" / "first-build.lock"
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(Timeout, OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            held.enter_context(FileLock(path).acquire(timeout=_SECONDS))
+        yield
