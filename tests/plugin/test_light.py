@@ -9,8 +9,9 @@ import pytest
 
 HEAVY = ("docker", "testcontainers", "requests", "rich", "filelock", "websocket")
 OURS = ("pytest_dockerlab.engine", "pytest_dockerlab.lab", "pytest_dockerlab.bases")
-# All that a process loads where nobody uses a lab, sets anything, or has workers to watch.
+# All that a process loads where nobody uses a lab, sets anything, or has workers to watch; and where something is set.
 LOADED = ("", *(f".plugin{name}" for name in ("", ".current", ".fixtures", ".grading", ".options", ".roles")))
+READ = (".errors", ".foreign", ".platforms", ".quantity", ".settings")
 
 
 @pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["alone", "xdist"])
@@ -33,11 +34,14 @@ def test_a_suite_without_labs_imports_nothing_heavy(pytester: pytest.Pytester, w
     assert set(found.values()) == {""}
 
 
+@pytest.mark.parametrize("given", [(), ("unix:///nowhere.sock",)], ids=["nothing", "option"])
 @pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["alone", "worker"])
 def test_the_plugin_brings_a_handful_of_small_modules(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, workers: tuple[str, ...]
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, workers: tuple[str, ...], given: tuple[str, ...]
 ) -> None:
-    """What is loaded with it and not without it is known by name: of ours seven modules, of others' none."""
+    """What is loaded with it and not without it is known by name: of ours seven modules or twelve, of others' none."""
+    for engine in given:
+        monkeypatch.setenv("DOCKERLAB_ENGINE", engine)
     pytester.makeconftest(
         """
         import sys
@@ -52,7 +56,8 @@ def test_the_plugin_brings_a_handful_of_small_modules(
     monkeypatch.setenv("PYTEST_ADDOPTS", "-p xdist")
     pytester.runpytest_subprocess(*workers).assert_outcomes(passed=1)
     more, less = (set((pytester.path / name).read_text().split()) for name in ("with", "without"))
-    assert sorted(more - less) == [f"pytest_dockerlab{name}" for name in LOADED]
+    expected = (*LOADED, *READ) if given else LOADED
+    assert sorted(more - less) == sorted(f"pytest_dockerlab{name}" for name in expected)
 
 
 @pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["alone", "xdist"])
