@@ -118,7 +118,7 @@ def _build(
     refuse_problems(dockerfile)
     dockerfile.plan(spec.target)  # an unknown target is told before anything is sent
     if builder in ("buildkit", "buildx"):
-        engine.first_builds.precede(engine, resolved_bases(dockerfile, spec), spec.platform)
+        engine.first_builds.precede(engine, resolved_bases(dockerfile, spec), spec)
     if builder == "buildx":
         from pytest_dockerlab.engine.buildx import build_with_buildx
 

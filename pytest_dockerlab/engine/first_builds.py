@@ -2,18 +2,20 @@
 
 While the first build from a base goes on, every other one from it runs all its steps, even what was built a moment ago
 (see docs/engines.md); once a first one has ended, steps are found as they should be. So one goes ahead that has no
-steps and leaves no image: some hundredths of a second for each base.
+steps, and its image is removed: some hundredths of a second for each base.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
-import json
 import tarfile
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from pytest_dockerlab.build.spec import BuildSpec
+from pytest_dockerlab.engine.build_params import build_params
 from pytest_dockerlab.engine.build_stream import send_build
 from pytest_dockerlab.errors import LabError, NotFound, UsageError
 from pytest_dockerlab.places import cache_dir
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["FirstBuilds"]
 
 _SECONDS = 20.0
+_LABEL = "org.dockerlab.first"
 
 
 class FirstBuilds:
@@ -33,26 +36,26 @@ class FirstBuilds:
     def __init__(self) -> None:
         self._over: set[tuple[str, Platform | None]] = set()
 
-    def precede(self, engine: Engine, bases: Iterable[str], platform: Platform | None) -> None:
+    def precede(self, engine: Engine, bases: Iterable[str], spec: BuildSpec) -> None:
         """Before a build begins: have one from each of its bases end. What goes wrong with that, the build will tell.
 
         Args:
             bases: names on the engine. One that it has yet to pull is passed over, and one with triggers (``ONBUILD``),
                 which would run.
-            platform: of the build; ``None`` for the engine's own.
+            spec: the build; its labels are the passing image's as well, which is removed by them should we be killed.
         """
         for name in bases:
             try:
                 image = engine.images.get(name)
             except (NotFound, UsageError):
                 continue
-            if (image.id, platform) in self._over or image.config.on_build:
+            if (image.id, spec.platform) in self._over or image.config.on_build:
                 continue
             with _alone():
-                if (image.id, platform) not in self._over:
+                if (image.id, spec.platform) not in self._over:
                     with contextlib.suppress(LabError):
-                        _build(engine, name, platform)
-                    self._over.add((image.id, platform))
+                        _build(engine, name, spec)
+                    self._over.add((image.id, spec.platform))
 
 
 class _Deaf:
@@ -62,15 +65,20 @@ class _Deaf:
         return ()
 
 
-def _build(engine: Engine, name: str, platform: Platform | None) -> None:
-    params = {
-        "version": "2",
-        # No exporter (moby:builder/builder-next/builder.go, "cacheonly"): there is no image of it.
-        "outputs": json.dumps([{"Type": "cacheonly"}]),
-        **({"platform": str(platform)} if platform else {}),
-    }
-    with _context(f"FROM {name}\n") as body:
-        send_build(engine, body, params, _Deaf(), timeout=_SECONDS, cancellable=True, on_progress=None)
+def _build(engine: Engine, base: str, spec: BuildSpec) -> None:
+    # There is an output type "cacheonly", which 28.5 does not know any more ("exporter could not be found").
+    nonce = uuid.uuid4().hex
+    name = f"dockerlab-first:{nonce}"
+    # Without a label of its own it might be the base itself, by another name.
+    labels = {**spec.labels, _LABEL: nonce}
+    asked = BuildSpec(context=spec.context, tags=(name,), labels=labels, platform=spec.platform)
+    params = build_params("buildkit", asked, "Dockerfile")
+    try:
+        with _context(f"FROM {base}\n") as body:
+            send_build(engine, body, params, _Deaf(), timeout=_SECONDS, cancellable=True, on_progress=None)
+    finally:
+        with contextlib.suppress(NotFound):
+            engine.images.remove(name, force=True)
 
 
 def _context(dockerfile: str) -> io.BytesIO:
