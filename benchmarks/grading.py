@@ -69,13 +69,16 @@ def _contender(bench: Bench, count: int, name: str, course: Path, *more: str) ->
 
 
 def _hand_in(place: Path, solutions: Path, count: int) -> None:
-    """A class whose builds nobody has cached: the cache of a submission belongs to its folder."""
+    """A class that nobody has seen: builds are cached by their folder, and Redis knows what was graded."""
     shutil.rmtree(place / "out", ignore_errors=True)
-    real = place / f"class{next(_NUMBER)}"
+    round_ = next(_NUMBER)
+    real = place / f"class{round_}"
     for number in range(count):
         if solutions.is_dir():
             shutil.copytree(solutions, real / f"s{number:02}")
         else:
             (real / f"s{number:02}" / "greeting").mkdir(parents=True)
+    for dockerfile in real.glob("*/*/Dockerfile"):
+        dockerfile.write_text(f"{dockerfile.read_text('utf-8')}# {round_}\n", "utf-8")
     (place / "class").unlink(missing_ok=True)
     (place / "class").symlink_to(real)
