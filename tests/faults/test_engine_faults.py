@@ -32,6 +32,7 @@ def lab(mortal: Mortal, engine: Engine) -> Iterator[Lab]:
     yield lab
     with Engine(mortal.endpoint) as again:
         assert clear(again, {"org.dockerlab.run": lab.ownership.run}) == []
+    lab.close()  # its folders are on no engine
     assert mortal.left() == []
 
 

@@ -101,7 +101,10 @@ def main() -> int:
 
 def _apart(name: str, seconds: int, seed: int) -> bool:
     command = [sys.executable, "-m", "tests.fuzz", name, "--here", "--seconds", str(seconds), "--seed", str(seed)]
-    done = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, errors="replace")
+    # libFuzzer ends its process itself, and would leave its inputs; what it found is kept elsewhere.
+    with tempfile.TemporaryDirectory(prefix="dockerlab-fuzz-") as passing:
+        environ = {**os.environ, "TMPDIR": passing}
+        done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, errors="replace")
     runs = re.search(r"stat::number_of_executed_units: *(\d+)", done.stderr)
     print(
         f"{name}: {runs[1] if runs else '?'} runs in {seconds} s, {'ok' if done.returncode == 0 else 'FAILED'}",
