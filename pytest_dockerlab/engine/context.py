@@ -17,7 +17,7 @@ from pytest_dockerlab.build.ignore import IgnoreRules
 from pytest_dockerlab.build.spec import BuildSpec
 from pytest_dockerlab.errors import UsageError
 
-__all__ = ["ContextPlan", "PackedContext", "pack", "plan_context", "read_dockerfile"]
+__all__ = ["ContextPlan", "PackedContext", "bare", "pack", "plan_context", "read_dockerfile"]
 
 _IN_MEMORY = 4 * 1024 * 1024
 _IGNORE = ".dockerignore"
@@ -123,6 +123,15 @@ def pack(plan: ContextPlan, text: str, *, engine_ignores: bool, folder: str = ""
         files, size = files + 1, size + len(text.encode())
     body.seek(0)
     return PackedContext(body=body, summary=ContextSummary(files=files, bytes=size))
+
+
+def bare(dockerfile: str) -> BytesIO:
+    """A context that has a Dockerfile of this text, and nothing else."""
+    body = BytesIO()
+    with tarfile.open(fileobj=body, mode="w") as tar:
+        _add_text(tar, "Dockerfile", dockerfile)
+    body.seek(0)
+    return body
 
 
 def _walk(root: Path, rules: IgnoreRules) -> Iterator[str]:

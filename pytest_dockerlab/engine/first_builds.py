@@ -8,8 +8,6 @@ steps, and its image is removed: some hundredths of a second for each base.
 from __future__ import annotations
 
 import contextlib
-import io
-import tarfile
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING
 from pytest_dockerlab.build.spec import BuildSpec
 from pytest_dockerlab.engine.build_params import build_params
 from pytest_dockerlab.engine.build_stream import send_build
+from pytest_dockerlab.engine.context import bare
 from pytest_dockerlab.errors import LabError, NotFound, UsageError
 from pytest_dockerlab.places import cache_dir
 from pytest_dockerlab.platforms import Platform
@@ -74,21 +73,11 @@ def _build(engine: Engine, base: str, spec: BuildSpec) -> None:
     asked = BuildSpec(context=spec.context, tags=(name,), labels=labels, platform=spec.platform)
     params = build_params("buildkit", asked, "Dockerfile")
     try:
-        with _context(f"FROM {base}\n") as body:
+        with bare(f"FROM {base}\n") as body:
             send_build(engine, body, params, _Deaf(), timeout=_SECONDS, cancellable=True, on_progress=None)
     finally:
         with contextlib.suppress(NotFound):
             engine.images.remove(name, force=True)
-
-
-def _context(dockerfile: str) -> io.BytesIO:
-    body, text = io.BytesIO(), dockerfile.encode()
-    with tarfile.open(fileobj=body, mode="w") as tar:
-        entry = tarfile.TarInfo("Dockerfile")
-        entry.size = len(text)
-        tar.addfile(entry, io.BytesIO(text))
-    body.seek(0)
-    return body
 
 
 @contextlib.contextmanager

@@ -29,6 +29,12 @@ def own_frontend(engine: Engine, builder: BuilderName, dockerfile: Dockerfile) -
 
 
 def refuse_heredocs(engine: Engine, builder: BuilderName, dockerfile: Dockerfile, *, frontend_fetched: bool) -> None:
+    """Refuse here-documents that the builder would not understand.
+
+    Raises:
+        UsageError: the classic builder would ignore them.
+        CapabilityMissing: this engine's own frontend does not know them.
+    """
     if not dockerfile.heredocs:
         return
     where = f"{dockerfile.path}:{dockerfile.heredocs[0].line}"
